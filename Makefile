@@ -1,0 +1,52 @@
+# `make demo` and `make test` do everything on a fresh machine: environment, install, job.
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= 2
+bin = $(VENV)/bin
+pip = $(bin)/python -m pip --quiet --disable-pip-version-check
+
+export SCIPY_ARRAY_API = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-oldest lint clean
+
+help:
+	@echo "make demo         store, damage, retrieve, score and sample real digits; draw digits.png"
+	@echo "make test         the whole test suite"
+	@echo "make test-oldest  the same on the oldest supported dependencies"
+	@echo "make lint         ruff"
+	@echo "make clean        remove the environments"
+
+demo: $(VENV)/.plot
+	$(bin)/python examples/demo.py
+
+test: $(VENV)/.test
+	$(bin)/python -m pytest -n $(JOBS) $(ARGS)
+
+test-oldest:
+	$(MAKE) test VENV=.venv-oldest PIP_CONSTRAINT=.ci/oldest.txt
+
+lint: $(VENV)/.lint
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+
+clean:
+	rm -rf .venv .venv-oldest
+
+# An environment holds one stamp for each thing installed into it.
+$(bin)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "skdam needs Python >= 3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(pip) install --upgrade "pip>=25.1"
+
+$(VENV)/.plot: pyproject.toml | $(bin)/python
+	$(pip) install --editable ".[plot]"
+	@touch $@
+
+$(VENV)/.test: pyproject.toml | $(VENV)/.plot
+	$(pip) install --group test
+	@touch $@
+
+$(VENV)/.lint: pyproject.toml | $(bin)/python
+	$(pip) install --group lint
+	@touch $@
