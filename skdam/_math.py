@@ -1,0 +1,299 @@
+"""Squared distances that can be trusted, sums that do not overflow, and the blocks both work in.
+
+A matrix product gives all squared distances at once, ``|x|^2 - 2 x.y + |y|^2``, but loses digits
+when ``|x|`` is large beside ``|x - y|``.  Here every product comes with a bound of its error, and
+whoever decides something on it recomputes the doubtful entries from direct differences.
+
+Distances are measured in a power of two near the length that matters (`Points.scale`), which
+rounds nothing and keeps data of 1e-300 and of 1e+300 away from underflow and overflow.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from scipy.sparse import csr_array
+from sklearn import get_config
+
+UNIT_ROUNDOFF = 2.0**-53
+#: Relative error up to which the term of one memory may come from a matrix product.
+TERM_ERROR = 2.5e-13
+TILE_ROWS, TILE_COLUMNS = 256, 1024
+BLOCK_BYTES = 2**27
+DIRECT_ELEMENTS = 2**20
+
+Floats = np.ndarray
+Integers = np.ndarray
+
+
+def power_of_two(value: float) -> float:
+    """Return the largest power of two that is not above `value` (> 0)."""
+    return float(np.ldexp(1.0, np.frexp(value)[1] - 1))
+
+
+def slices(n: int, size: int) -> Iterator[slice]:
+    """Split range(n) into consecutive slices of `size` (at least 1); none if n is 0."""
+    size = max(1, size)
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def row_blocks(n_rows: int, row_bytes: int) -> Iterator[slice]:
+    """Split rows so that a block of `row_bytes` a row respects scikit-learn's `working_memory`."""
+    budget = min(BLOCK_BYTES, get_config()["working_memory"] * 2**20)
+    return slices(n_rows, min(TILE_ROWS, int(budget // row_bytes)))
+
+
+def distinct_rows(X: Floats) -> tuple[Integers, Integers]:
+    """Return the index of each distinct row's first copy, and each row's place among those."""
+    whole_rows = np.dtype((np.void, X.itemsize * X.shape[1]))
+    keys = np.ascontiguousarray(X + 0.0).view(whole_rows).ravel()  # + 0.0 turns -0.0 into 0.0
+    _, first, label = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return first[order], place[label]
+
+
+@dataclass(frozen=True, eq=False)
+class Queries:
+    """Rows prepared to be multiplied with `Points`: ``lifted @ points.lifted.T`` = distances."""
+
+    rows: Floats
+    lifted: Floats
+    sizes: Floats
+    known: Floats | None = None
+
+    def __getitem__(self, part: slice) -> Self:
+        known = None if self.known is None else self.known[part]
+        return replace(
+            self,
+            rows=self.rows[part],
+            lifted=self.lifted[part],
+            sizes=self.sizes[part],
+            known=known,
+        )
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """Points, and the unit in which distances to them are measured.
+
+    ``lifted`` holds ``[z, 1, |z|^2]`` with ``z = (row - centre) * scale``, so that one product with
+    a lifted query, ``[-2z', |z'|^2, 1]``, is the squared distance in units of ``1 / scale``.
+    """
+
+    rows: Floats
+    centre: Floats
+    scale: float
+    radius_squared: float
+    lifted: Floats
+    sizes: Floats
+
+    @classmethod
+    def measured(cls, rows: Floats, radius: float) -> Self:
+        """Prepare `rows` (float64, C order) for distances about as long as `radius`."""
+        scale = 1.0 / power_of_two(max(radius, np.finfo(np.float64).tiny))
+        centre = (rows / len(rows)).sum(axis=0)  # divided first: a sum of 1e308s would overflow
+        z, squares = _centred(rows, centre, scale)
+        lifted = np.column_stack([z, np.ones(len(z)), squares])
+        return cls(rows, centre, scale, (radius * scale) ** 2, lifted, np.sqrt(squares))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def lift(self, X: Floats) -> Queries:
+        """Prepare float64 queries for products with these points."""
+        z, squares = _centred(X, self.centre, self.scale)
+        lifted = np.column_stack([-2.0 * z, squares, np.ones(len(z))])
+        return Queries(X, lifted, np.sqrt(squares))
+
+    def lift_known(self, X: Floats, known: Floats) -> tuple[Self, Queries]:
+        """Prepare points and queries for distances over each query's `known` coordinates alone."""
+        z, squares = _centred(np.where(known, X, self.centre), self.centre, self.scale)
+        queries = np.column_stack([-2.0 * z, squares, known.astype(float)])
+        mine = self.lifted[:, : X.shape[1]]
+        points = np.column_stack([mine, np.ones(len(mine)), mine**2])
+        rows = np.where(known, X, 0.0)
+        return replace(self, lifted=points), Queries(rows, queries, np.sqrt(squares), known)
+
+    def tiles(self, queries: Queries) -> Iterator[tuple[int, Floats, Floats]]:
+        """Yield (first column, squared distances, their error bound for each query).
+
+        With lengths ``|x|``, ``|y|`` from the centre and a lifted length L, rounding the centred
+        rows, their norms and the product, and the direct difference that would decide instead,
+        err by at most ``(3 L + 16) u (|x| + |y|)^2`` together.  A bound that is not finite, or a
+        distance that is not a number (data too far apart to be squared), means: recompute.
+        """
+        slack = (3 * self.lifted.shape[1] + 16) * UNIT_ROUNDOFF
+        for columns in slices(len(self), TILE_COLUMNS):
+            with np.errstate(over="ignore", invalid="ignore"):
+                squared = _product(queries.lifted, self.lifted[columns])
+                error = slack * (queries.sizes + self.sizes[columns].max()) ** 2
+            yield columns.start, squared, error
+
+    def direct(self, queries: Queries, query: Integers, point: Integers) -> Floats:
+        """Return the squared distances of single pairs from direct differences: the truth."""
+        squared = np.empty(len(query))
+        for part, difference in self._differences(queries, query, point):
+            with np.errstate(over="ignore", under="ignore"):
+                difference *= self.scale
+                squared[part] = np.einsum("ij,ij->i", difference, difference)
+        return squared
+
+    def distances(self, queries: Queries, query: Integers, point: Integers) -> Floats:
+        """Return the distances of single pairs in data units, however long or short they are."""
+        distance = np.empty(len(query))
+        for part, difference in self._differences(queries, query, point):
+            exponent = np.frexp(np.abs(difference).max(axis=1))[1]
+            difference = np.ldexp(difference, -exponent[:, None])
+            length = np.sqrt(np.einsum("ij,ij->i", difference, difference))
+            distance[part] = np.ldexp(length, exponent)
+        return distance
+
+    def _differences(
+        self, queries: Queries, query: Integers, point: Integers
+    ) -> Iterator[tuple[slice, Floats]]:
+        for part in slices(len(query), DIRECT_ELEMENTS // self.rows.shape[1]):
+            difference = queries.rows[query[part]] - self.rows[point[part]]
+            if queries.known is not None:
+                difference *= queries.known[query[part]]
+            yield part, difference
+
+
+def _centred(rows: Floats, centre: Floats, scale: float) -> tuple[Floats, Floats]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        z = (rows - centre) * scale
+        return z, np.einsum("ij,ij->i", z, z)
+
+
+def _product(left: Floats, right: Floats) -> Floats:
+    if len(left) == 1:  # a matrix-vector product rounds otherwise than the same row of a matrix
+        return (np.concatenate([left, left]) @ right.T)[:1]
+    return left @ right.T
+
+
+def nearest(
+    points: Points, queries: Queries, skip: Integers | None = None
+) -> tuple[Integers, Floats]:
+    """Return the index of each query's nearest point (the first of equals) and its distance.
+
+    Distances are in data units; `skip` names a point to leave out for each query.
+    """
+    index = np.empty(len(queries), dtype=np.intp)
+    distance = np.empty(len(queries))
+    for part in row_blocks(len(queries), 40 * len(points)):
+        left_out = None if skip is None else skip[part]
+        query, point = _near_pairs(points, queries[part], left_out)
+        exact = points.distances(queries[part], query, point)
+        order = np.lexsort((exact, query))  # stable: points come in ascending order
+        best = order[np.searchsorted(query[order], np.arange(part.stop - part.start))]
+        index[part], distance[part] = point[best], exact[best]
+    return index, distance
+
+
+def _near_pairs(
+    points: Points, queries: Queries, skip: Integers | None
+) -> tuple[Integers, Integers]:
+    """Return all pairs that the error bounds leave a chance to be the nearest of their query."""
+    bound = np.full(len(queries), np.inf)
+    found = []
+    for start, squared, error in points.tiles(queries):
+        with np.errstate(invalid="ignore"):
+            farthest, closest = squared + error[:, None], squared - error[:, None]
+        if skip is not None:
+            leave_out(start, skip, farthest, np.inf)
+        bound = np.fmin(bound, np.fmin.reduce(farthest, axis=1))
+        chance = ~(closest > bound[:, None])
+        if skip is not None:
+            leave_out(start, skip, chance, False)
+        query, column = np.nonzero(chance)
+        found.append((query, start + column, closest[query, column]))
+    query, point, closest = (np.concatenate(part) for part in zip(*found, strict=True))
+    chance = ~(closest > bound[query])
+    return query[chance], point[chance]
+
+
+def leave_out(start: int, skip: Integers, tile: np.ndarray, value: float) -> None:
+    """Overwrite, in a tile whose first column is `start`, the entry (i, skip[i]) of each row."""
+    row = np.flatnonzero((skip >= start) & (skip < start + tile.shape[1]))
+    tile[row, skip[row] - start] = value
+
+
+def segment_sums(values: Floats, indptr: Integers) -> Floats:
+    """Add up ``values[indptr[i]:indptr[i + 1]]`` for each i; an empty segment gives 0."""
+    total = np.zeros(len(indptr) - 1)
+    filled = indptr[:-1] < indptr[1:]
+    if filled.any():
+        total[filled] = np.add.reduceat(values, indptr[:-1][filled])
+    return total
+
+
+def weighted_offsets(
+    rows: Floats, indices: Integers, weights: Floats, indptr: Integers
+) -> tuple[Floats, Floats]:
+    """Return each segment's first row and the weighted mean of the others relative to it.
+
+    Relative to its first row the mean of equal rows is exact, and data far from the origin lose
+    nothing.  Each segment is added up in its own order, whatever stands beside it.  Empty segments
+    give zeros.
+    """
+    n_segments, n_features = len(indptr) - 1, rows.shape[1]
+    anchor, offset = np.zeros((2, n_segments, n_features))
+    filled = np.flatnonzero(indptr[:-1] < indptr[1:])
+    anchor[filled] = rows[indices[indptr[filled]]]
+    total = segment_sums(weights, indptr)
+    for part in _segment_batches(indptr, max(1, DIRECT_ELEMENTS // n_features)):
+        entries = slice(indptr[part.start], indptr[part.stop])
+        lengths = np.diff(indptr[part.start : part.stop + 1])
+        difference = rows[indices[entries]] - np.repeat(anchor[part], lengths, axis=0)
+        pointers = indptr[part.start : part.stop + 1] - indptr[part.start]
+        shape = (len(lengths), len(difference))
+        summation = csr_array((weights[entries], np.arange(len(difference)), pointers), shape=shape)
+        offset[part] = summation @ difference
+    offset[filled] /= total[filled, None]
+    return anchor, offset
+
+
+def _segment_batches(indptr: Integers, most: int) -> Iterator[slice]:
+    """Split segments into runs of about `most` entries, at least one segment each."""
+    start = 0
+    while start < len(indptr) - 1:
+        stop = int(np.searchsorted(indptr, indptr[start] + most, side="right")) - 1
+        stop = max(stop, start + 1)
+        yield slice(start, stop)
+        start = stop
+
+
+class LogSum:
+    """A running ``log(sum(exp(terms)))`` for each row, and the mean of vectors under those terms.
+
+    Terms arrive tile by tile; nothing overflows, and exponents are clamped where the result no
+    longer depends on them (exponentials that underflow cost up to fifty times as much).
+    """
+
+    def __init__(self, n_rows: int, n_features: int) -> None:
+        self.peak = np.full(n_rows, -np.inf)
+        self.total = np.zeros(n_rows)
+        self.vectors = np.zeros((n_rows, n_features))
+
+    def add(self, terms: Floats, vectors: Floats) -> None:
+        """Take in a tile of terms (n_rows, m) and the m vectors that they weigh."""
+        peak = np.maximum(self.peak, terms.max(axis=1))
+        safe = np.where(np.isfinite(peak), peak, 0.0)
+        fading = np.exp(self.peak - safe)
+        shares = np.exp(np.maximum(terms - safe[:, None], -700.0))
+        self.peak = peak
+        self.total = self.total * fading + shares.sum(axis=1)
+        self.vectors = self.vectors * fading[:, None] + _product(shares, vectors.T)
+
+    def log(self) -> Floats:
+        """Return the logarithm of the sum so far."""
+        return self.peak + np.log(self.total)
+
+    def mean(self) -> Floats:
+        """Return the mean of the vectors so far."""
+        return self.vectors / self.total[:, None]

@@ -1,0 +1,48 @@
+"""The lists of instances on which contracts run. A new object is one more row here."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Memories, queries, and a bandwidth at which some memories reach some queries."""
+
+    name: str
+    memories: np.ndarray
+    queries: np.ndarray
+    bandwidth: float
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _cloud(seed: int = 0, n: int = 60, n_features: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    memories = rng.normal(size=(n, n_features))
+    return memories, memories[: n // 2] + 0.3 * rng.normal(size=(n // 2, n_features))
+
+
+def _scenes() -> list[Scene]:
+    memories, queries = _cloud()
+    side = np.where(np.arange(len(memories)) % 2, 1e8, -1e8)[:, None]
+    columns = np.logspace(-6, 6, memories.shape[1])
+    single = (memories + 1e4).astype(np.float32), (queries + 1e4).astype(np.float32)
+    return [
+        Scene("plain", memories, queries, 1.5),
+        Scene("offset 1e8", memories + 1e8, queries + 1e8, 1.5),
+        Scene("two clusters", memories + side, queries + side[: len(queries)], 1.5),
+        Scene("mixed columns", memories * columns, queries * columns, 1.2e6),
+        Scene("times 1e150", memories * 1e150, queries * 1e150, 1.5e150),
+        Scene("times 1e-150", memories * 1e-150, queries * 1e-150, 1.5e-150),
+        Scene("times 1e300", memories * 1e300, queries * 1e300, 1.5e300),
+        Scene("times 1e-300", memories * 1e-300, queries * 1e-300, 1.5e-300),
+        Scene("float32 at 1e4", *single, 1.5),
+        Scene("one row", memories[:1], queries, 1.5),
+        Scene("one column", memories[:, :1].copy(), queries[:, :1].copy(), 0.4),
+        Scene("copies", np.repeat(memories[:20], 3, axis=0), queries, 1.5),
+    ]
+
+
+SCENES = _scenes()

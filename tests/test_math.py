@@ -1,0 +1,178 @@
+"""The ground floor: distances with bounds, sums that cannot overflow, blocks."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from cases import SCENES
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from reference import squared_distance, squared_distances
+from scipy.special import logsumexp
+from sklearn import config_context
+
+from skdam import _math
+from skdam._math import Points
+
+every_scene = pytest.mark.parametrize("scene", SCENES, ids=str)
+
+
+def prepared(scene):
+    points = Points.measured(scene.memories.astype(float), scene.bandwidth)
+    return points, points.lift(scene.queries.astype(float))
+
+
+@given(st.floats(min_value=1e-300, max_value=1e300))
+def test_power_of_two_is_the_largest_not_above(value):
+    power = _math.power_of_two(value)
+    assert power <= value < 2 * power
+    assert np.frexp(power)[0] == 0.5
+
+
+@given(st.integers(0, 50), st.integers(-1, 60))
+def test_slices_cover_each_row_once_in_order(n, size):
+    rows = [np.arange(n)[part] for part in _math.slices(n, size)]
+    np.testing.assert_array_equal(np.concatenate([[], *rows]), np.arange(n))
+    assert all(0 < len(part) <= max(1, size) for part in rows)
+
+
+def test_row_blocks_respect_working_memory():
+    with config_context(working_memory=1):
+        blocks = list(_math.row_blocks(1000, 2**17))
+    assert {block.stop - block.start for block in blocks} == {8}
+    with config_context(working_memory=1e-9):
+        assert len(list(_math.row_blocks(10, 2**17))) == 10
+
+
+@given(arrays(np.float64, st.tuples(st.integers(1, 12), st.integers(1, 3)),
+              elements=st.sampled_from([-0.0, 0.0, 1.0, -2.5])))  # fmt: skip
+def test_distinct_rows_are_the_first_copies_in_order(X):
+    first, place = _math.distinct_rows(X)
+    np.testing.assert_array_equal(X[first][place], X)
+    assert len(first) == len({tuple(row) for row in X.tolist()})
+    assert (np.diff(first) > 0).all()
+    assert all(not (X[:i] == X[i]).all(axis=1).any() for i in first)
+
+
+@every_scene
+def test_error_bound_of_the_product_holds(scene):
+    points, queries = prepared(scene)
+    truth = np.array(squared_distances(queries.rows, points.rows), dtype=object)
+    for start, squared, error in points.tiles(queries):
+        for i, j in np.ndindex(squared.shape):
+            if np.isfinite(error[i]):
+                exact = float(truth[i, start + j] * Fraction(points.scale) ** 2)
+                assert abs(squared[i, j] - exact) <= error[i]
+
+
+@every_scene
+def test_direct_distances_are_right_to_the_last_digits(scene):
+    points, queries = prepared(scene)
+    i, j = (grid.ravel() for grid in np.indices((len(queries), len(points))))
+    lengths = points.distances(queries, i, j)
+    truth = [squared_distance(queries.rows[a], points.rows[b]) for a, b in zip(i, j, strict=True)]
+    bound = Fraction((points.rows.shape[1] + 4) * _math.UNIT_ROUNDOFF)
+    for length, square in zip(lengths, truth, strict=True):
+        assert abs(Fraction(length) ** 2 - square) <= 2 * bound * square
+
+
+@every_scene
+def test_nearest_is_the_nearest_and_the_first_of_equals(scene):
+    points, queries = prepared(scene)
+    index, distance = _math.nearest(points, queries)
+    for row, i, d in zip(
+        squared_distances(queries.rows, points.rows), index, distance, strict=True
+    ):
+        best = min(row)
+        assert abs(Fraction(d) ** 2 - best) <= best / 10**14
+        assert row.index(row[i]) == i
+        assert row[i] <= best * (1 + Fraction(1, 10**14))
+
+
+def test_nearest_leaves_out_the_skipped_point():
+    X = np.random.default_rng(0).normal(size=(50, 3)) + 1e7
+    points = Points.measured(X, 1.0)
+    index, distance = _math.nearest(points, points.lift(X), skip=np.arange(50))
+    for i, row in enumerate(squared_distances(X, X)):
+        row[i] = max(row) + 1
+        assert row.index(min(row)) == index[i]
+        assert distance[i] == pytest.approx(float(min(row)) ** 0.5, rel=1e-14)
+
+
+def test_nearest_counts_known_coordinates_only():
+    rng = np.random.default_rng(1)
+    Y, X, known = rng.normal(size=(40, 6)), rng.normal(size=(30, 6)), rng.random((30, 6)) < 0.5
+    points, queries = Points.measured(Y, 1.0).lift_known(np.where(known, X, np.nan), known)
+    index, distance = _math.nearest(points, queries)
+    truth = (((X[:, None] - Y) ** 2) * known[:, None]).sum(axis=2)
+    np.testing.assert_array_equal(index, truth.argmin(axis=1))
+    np.testing.assert_allclose(distance, np.sqrt(truth.min(axis=1)), rtol=1e-14)
+
+
+@every_scene
+def test_products_of_one_row_and_of_a_batch_agree_bit_for_bit(scene):
+    points, queries = prepared(scene)
+    whole = [squared for _, squared, _ in points.tiles(queries)]
+    for i in range(len(queries)):
+        for tile, (_, squared, _) in zip(whole, points.tiles(queries[i : i + 1]), strict=True):
+            np.testing.assert_array_equal(squared[0], tile[i])
+
+
+segments = st.lists(st.integers(0, 4), min_size=1, max_size=8)
+
+
+@given(segments, st.integers(0, 2**32 - 1))
+def test_segment_sums_add_up_each_segment(lengths, seed):
+    values = np.random.default_rng(seed).integers(-9, 9, sum(lengths)).astype(float)
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    expected = [part.sum() for part in np.split(values, indptr[1:-1])]
+    np.testing.assert_array_equal(_math.segment_sums(values, indptr), expected)
+
+
+@given(segments, st.integers(0, 2**32 - 1), st.sampled_from([1, 5, 2**20]))
+def test_weighted_offsets_are_means_whatever_the_batch(lengths, seed, elements):
+    rng = np.random.default_rng(seed)
+    rows, indptr = rng.normal(size=(6, 2)) + 1e8, np.concatenate([[0], np.cumsum(lengths)])
+    indices, weights = rng.integers(0, 6, sum(lengths)), rng.uniform(1, 2, sum(lengths))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_math, "DIRECT_ELEMENTS", elements)
+        anchor, offset = _math.weighted_offsets(rows, indices, weights, indptr)
+    for i, (start, stop) in enumerate(pairwise(indptr)):
+        if start == stop:
+            assert not anchor[i].any()
+            assert not offset[i].any()
+            continue
+        part = slice(start, stop)
+        mean = np.average(rows[indices[part]] - rows[indices[start]], axis=0, weights=weights[part])
+        np.testing.assert_array_equal(anchor[i], rows[indices[start]])
+        np.testing.assert_allclose(offset[i], mean, atol=1e-14)
+
+
+def test_mean_of_equal_rows_is_that_row_bit_for_bit():
+    rows = np.full((3, 1), 0.1)
+    anchor, offset = _math.weighted_offsets(rows, np.arange(3), np.full(3, 0.7), np.array([0, 3]))
+    assert anchor + offset == 0.1
+
+
+terms = arrays(np.float64, (3, 7), elements=st.floats(-1e6, 1e6) | st.just(-np.inf))
+
+
+@given(terms, st.integers(1, 7))
+def test_log_sum_is_scipys_whatever_the_tiles(terms, width):
+    terms[:, 0] = -5.0  # an all-empty sum has no mean
+    vectors = np.random.default_rng(0).normal(size=(7, 2))
+    running = _math.LogSum(3, 2)
+    for start in range(0, 7, width):
+        running.add(terms[:, start : start + width], vectors[start : start + width])
+    expected = logsumexp(terms, axis=1)
+    np.testing.assert_allclose(running.log(), expected, rtol=1e-15, atol=1e-14)
+    shares = np.exp(terms - expected[:, None])
+    np.testing.assert_allclose(running.mean(), shares @ vectors, atol=1e-9)
+
+
+def test_log_sum_of_nothing_is_minus_infinity():
+    running = _math.LogSum(1, 0)
+    running.add(np.full((1, 2), -np.inf), np.empty((2, 0)))
+    assert running.log() == -np.inf
