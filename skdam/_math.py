@@ -2,7 +2,8 @@
 
 A matrix product gives all squared distances at once, ``|x|^2 - 2 x.y + |y|^2``, but loses digits
 when ``|x|`` is large beside ``|x - y|``.  Here every product comes with a bound of its error, and
-whoever decides something on it recomputes the doubtful entries from direct differences.
+whoever decides something on it recomputes the doubtful entries from direct differences.  (A product
+rounds one way alone and another way in a batch, so that bits, too, come from direct differences.)
 
 Distances are measured in a power of two near the length that matters (`Points.scale`), which
 rounds nothing and keeps data of 1e-300 and of 1e+300 away from underflow and overflow.
@@ -131,7 +132,7 @@ class Points:
         slack = (3 * self.lifted.shape[1] + 16) * UNIT_ROUNDOFF
         for columns in slices(len(self), TILE_COLUMNS):
             with np.errstate(over="ignore", invalid="ignore"):
-                squared = _product(queries.lifted, self.lifted[columns])
+                squared = queries.lifted @ self.lifted[columns].T
                 error = slack * (queries.sizes + self.sizes[columns].max()) ** 2
             yield columns.start, squared, error
 
@@ -168,12 +169,6 @@ def _centred(rows: Floats, centre: Floats, scale: float) -> tuple[Floats, Floats
     with np.errstate(over="ignore", invalid="ignore"):
         z = (rows - centre) * scale
         return z, np.einsum("ij,ij->i", z, z)
-
-
-def _product(left: Floats, right: Floats) -> Floats:
-    if len(left) == 1:  # a matrix-vector product rounds otherwise than the same row of a matrix
-        return (np.concatenate([left, left]) @ right.T)[:1]
-    return left @ right.T
 
 
 def nearest(
@@ -288,7 +283,7 @@ class LogSum:
         shares = np.exp(np.maximum(terms - safe[:, None], -700.0))
         self.peak = peak
         self.total = self.total * fading + shares.sum(axis=1)
-        self.vectors = self.vectors * fading[:, None] + _product(shares, vectors.T)
+        self.vectors = self.vectors * fading[:, None] + shares @ vectors
 
     def log(self) -> Floats:
         """Return the logarithm of the sum so far."""

@@ -3,17 +3,19 @@
 Nothing here is taken from the package: floats are read as the exact rationals that they are.
 """
 
+from collections.abc import Iterable
 from fractions import Fraction
 
 import numpy as np
 
 
-def exact(row: np.ndarray) -> list[Fraction]:
+def exact(row: Iterable[float]) -> list[Fraction]:
     return [Fraction(float(value)) for value in row]
 
 
 def squared_distance(x: np.ndarray, y: np.ndarray) -> Fraction:
-    return sum(((a - b) ** 2 for a, b in zip(exact(x), exact(y), strict=True)), Fraction())
+    pairs = zip(exact(x), exact(y), strict=True)
+    return sum(((a - b) ** 2 for a, b in pairs), Fraction())
 
 
 def squared_distances(X: np.ndarray, Y: np.ndarray) -> list[list[Fraction]]:

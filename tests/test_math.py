@@ -111,15 +111,6 @@ def test_nearest_counts_known_coordinates_only():
     np.testing.assert_allclose(distance, np.sqrt(truth.min(axis=1)), rtol=1e-14)
 
 
-@every_scene
-def test_products_of_one_row_and_of_a_batch_agree_bit_for_bit(scene):
-    points, queries = prepared(scene)
-    whole = [squared for _, squared, _ in points.tiles(queries)]
-    for i in range(len(queries)):
-        for tile, (_, squared, _) in zip(whole, points.tiles(queries[i : i + 1]), strict=True):
-            np.testing.assert_array_equal(squared[0], tile[i])
-
-
 segments = st.lists(st.integers(0, 4), min_size=1, max_size=8)
 
 
