@@ -1,0 +1,134 @@
+"""Checks at the door: the one place that touches scikit-learn's validation and its versions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval, InvalidParameterError
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+FLOATS = [np.float64, np.float32]
+
+
+class Number(Interval):
+    """An interval of numbers that True and False are not in."""
+
+    def is_satisfied_by(self, val: object) -> bool:
+        """Return whether `val` is a number of the interval and no bool."""
+        return not isinstance(val, bool | np.bool_) and super().is_satisfied_by(val)
+
+
+POSITIVE = Number(Real, 0, np.inf, closed="neither")
+NOT_NEGATIVE = Number(Real, 0, np.inf, closed="left")
+COUNT = Number(Integral, 1, None, closed="left")
+
+
+@contextmanager
+def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
+    """Put the estimator back as it was if anything goes wrong, an interrupt included."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise
+
+
+def check_rows(
+    X: ArrayLike,
+    estimator: BaseEstimator | None = None,
+    *,
+    reset: bool = False,
+    gaps: bool = False,
+    n_rows: int = 1,
+) -> np.ndarray:
+    """Return rows of float64 or float32 (kept) in C order; with `gaps` NaN is let through.
+
+    With an estimator, features are counted and named (`reset`) or compared.
+    """
+    _refuse_silent_casts(X)
+    options = {
+        "dtype": FLOATS,
+        "order": "C",
+        "ensure_all_finite": "allow-nan" if gaps else True,
+        "ensure_min_samples": n_rows,
+    }
+    if estimator is None:
+        return check_array(X, input_name="X", **options).astype(np.float64, copy=False)
+    return validate_data(estimator, X, reset=reset, **options)
+
+
+def _refuse_silent_casts(X: object) -> None:
+    """Refuse what scikit-learn would silently turn into numbers."""
+    if issparse(X):
+        return  # check_array's own message names .toarray()
+    if np.ma.is_masked(X):
+        raise TypeError(
+            "X is a masked array with masked entries, which would be read as data."
+            " Fill or impute them first, or put NaN and use retrieve(X, known=~X.mask)."
+        )
+    if isinstance(X, list | tuple):
+        return  # dates in lists do not convert to floats
+    kind = np.asarray(X).dtype.kind
+    if kind in "mM":
+        raise TypeError(f"X holds dates or time differences (dtype kind {kind!r}), not numbers.")
+
+
+def check_weights(sample_weight: ArrayLike | None, X: np.ndarray) -> np.ndarray:
+    """Return one float64 weight per row, finite, not negative, with a positive finite sum."""
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not 0 < total < np.inf:
+        raise ValueError(f"sample_weight must have a positive finite sum, got {total}.")
+    return weights
+
+
+def check_known(known: ArrayLike, X: np.ndarray) -> np.ndarray:
+    """Return the mask of known coordinates for each row of X, whose gaps must be unknown."""
+    known = np.asarray(known)
+    if known.dtype != bool or known.shape not in (X.shape, X.shape[1:]):
+        raise ValueError(
+            f"known must be a boolean mask of shape {X.shape[1:]} or {X.shape},"
+            f" got {known.dtype} of shape {known.shape}."
+        )
+    known = np.broadcast_to(known, X.shape)
+    gaps = np.isnan(X) & known
+    if gaps.any():
+        raise ValueError(
+            f"X is NaN in {gaps.sum()} coordinates that `known` marks as known,"
+            f" the first in row {np.flatnonzero(gaps.any(axis=1))[0]}."
+        )
+    return known
+
+
+def check_positive(value: ArrayLike, name: str) -> np.ndarray:
+    """Return positive finite numbers as float64."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "iuf" or not np.all((array > 0) & (array < np.inf)):
+        raise InvalidParameterError(f"{name} must be positive and finite, got {value!r}.")
+    return array.astype(np.float64)
+
+
+def check_fraction(fraction: float) -> float:
+    """Return a number in (0, 1]."""
+    if not Number(Real, 0, 1, closed="right").is_satisfied_by(fraction):
+        raise InvalidParameterError(f"fraction must be in (0, 1], got {fraction!r}.")
+    return float(fraction)
+
+
+def check_representable(bandwidth: float) -> float:
+    """Return a bandwidth that can be measured with."""
+    tiny, huge = np.finfo(np.float64).tiny, np.finfo(np.float64).max / 4
+    if not tiny <= bandwidth <= huge:
+        raise ValueError(
+            f"bandwidth={bandwidth} is not representable: it must lie between {tiny} and {huge}."
+            " Rescale X, or pass bandwidth=<float>."
+        )
+    return float(bandwidth)
