@@ -13,7 +13,7 @@ mp.dps = 50
 
 
 def exact(row: Iterable[float]) -> list[Fraction]:
-    return [Fraction(float(value)) for value in row]
+    return [v if isinstance(v, Fraction) else Fraction(float(v)) for v in row]
 
 
 def squared_distance(x: np.ndarray, y: np.ndarray) -> Fraction:
@@ -63,3 +63,73 @@ def integral(name: str, n_features: int, power: int = 1) -> mp.mpf:
     return sphere(n_features) * mp.quad(
         lambda t: t**order * profile(t * t) ** power, [0, peak / 2, peak, (1 + peak) / 2, 1]
     )
+
+
+# --- kernel memories, by their definitions ----------------------------------------------------
+
+CURVATURE = dict.fromkeys(PROFILES, 2) | {"gaussian": 1}
+
+
+def number(value: Fraction) -> mp.mpf:
+    return mp.mpf(value.numerator) / value.denominator
+
+
+def terms(name, memories, weights, bandwidth, x) -> list[mp.mpf]:
+    """Return ``w_mu k(u_mu)`` for each memory."""
+    limit, found = Fraction(float(bandwidth)) ** 2, []
+    for memory, weight in zip(memories, weights, strict=True):
+        u = squared_distance(x, memory) / limit
+        inside = name == "gaussian" or u < 1
+        found.append(float(weight) * PROFILES[name](number(u)) if inside else mp.mpf(0))
+    return found
+
+
+def log_sum(name, memories, weights, bandwidth, x, epsilon=0.0) -> mp.mpf:
+    """Return ``log(epsilon + S(x))``, -inf off the support."""
+    total = mp.mpf(epsilon) + mp.fsum(terms(name, memories, weights, bandwidth, x))
+    return mp.log(total) if total > 0 else mp.mpf("-inf")
+
+
+def energy(name, memories, weights, bandwidth, x, epsilon=0.0) -> mp.mpf:
+    """Return ``-log(epsilon + S(x)) / beta``."""
+    temperature = number(Fraction(float(bandwidth)) ** 2) / CURVATURE[name]
+    return -temperature * log_sum(name, memories, weights, bandwidth, x, epsilon)
+
+
+def log_density(name, memories, weights, bandwidth, x) -> mp.mpf:
+    """Return ``log S - log(sum of w) - log Z``."""
+    n_features = len(x)
+    log_z = n_features * mp.log(mp.mpf(float(bandwidth))) + mp.log(integral(name, n_features))
+    total = mp.log(mp.fsum(map(float, weights)))
+    return log_sum(name, memories, weights, bandwidth, x) - total - log_z
+
+
+def step(name, memories, weights, bandwidth, x) -> np.ndarray:
+    """Return the mean memory under ``-w k'(u)`` (the paper's Algorithm 1 for Epanechnikov)."""
+    limit, shares = Fraction(float(bandwidth)) ** 2, []
+    for memory, weight in zip(memories, weights, strict=True):
+        u = squared_distance(x, memory) / limit
+        if name != "gaussian" and u >= 1:
+            shares.append(mp.mpf(0))
+        elif name == "epanechnikov":
+            shares.append(mp.mpf(float(weight)))
+        else:
+            centre = u == 0 and name == "cosine"
+            slope = mp.pi**2 / 8 if centre else -mp.diff(PROFILES[name], number(u))
+            shares.append(float(weight) * slope)
+    total = mp.fsum(shares)
+    if not total:
+        return np.asarray(x, dtype=float)
+    columns = zip(*memories, strict=True)
+    means = [mp.fsum(s * float(v) for s, v in zip(shares, c, strict=True)) / total for c in columns]
+    return np.array([float(mean) for mean in means])
+
+
+def gradient(name, memories, weights, bandwidth, x, epsilon=0.0) -> np.ndarray:
+    """Return central differences of the energy, far below the last digit of a float."""
+    h, x, slopes = Fraction(float(bandwidth)) / 2**60, exact(x), []
+    for i in range(len(x)):
+        ends = [[v + sign * h * (i == j) for j, v in enumerate(x)] for sign in (1, -1)]
+        up, down = (energy(name, memories, weights, bandwidth, end, epsilon) for end in ends)
+        slopes.append(float((up - down) / (2 * number(h))))
+    return np.array(slopes)

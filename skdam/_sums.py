@@ -1,0 +1,223 @@
+"""Weighted sums of a kernel over all memories, and the memories' pull on a state.
+
+Two leaves of one interface: compact kernels add up the exact active sets, kernels without an end
+stream over all memories in the log domain.  The loops are here; the formulas are the kernel's.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array, vstack
+
+from ._active import ActiveSets, active_sets
+from ._math import (
+    TERM_ERROR,
+    Floats,
+    Integers,
+    LogSum,
+    Points,
+    leave_out,
+    row_blocks,
+    weighted_offsets,
+)
+from .kernels import CompactKernel, Kernel, UnboundedKernel
+
+#: Terms smaller than exp(-NEGLIGIBLE) times the largest cannot change a sum of 1e6 by 1e-13.
+NEGLIGIBLE = 45.0
+#: Smaller shares than this are left out of `members`.
+SMALLEST_SHARE = 2.0**-53
+
+
+@dataclass(frozen=True, eq=False)
+class Pull:
+    """The pull on n states: the mean memory, ``anchor + offset``, under weights ``-w k'(u)``.
+
+    ``log_mass`` is the log of the sum of those weights; -inf, with the state itself for a mean,
+    where no memory is active.
+    """
+
+    anchor: Floats
+    offset: Floats
+    log_mass: Floats
+
+
+class KernelSums(ABC):
+    """Sums over weighted memories: ``S(x) = sum w k(u)``, and those of ``-w k'(u)``."""
+
+    @abstractmethod
+    def log_sum(self, X: Floats, skip: Integers | None = None) -> Floats:
+        """Return log S(x), -inf off the support; `skip` leaves one memory out for each row."""
+
+    @abstractmethod
+    def pull(self, X: Floats) -> Pull:
+        """Return the memories' mean under ``-w k'(u)``: where mean shift goes next."""
+
+    @abstractmethod
+    def shares(self, X: Floats) -> csr_array:
+        """Return each memory's share in the pull on each row; an empty row off the support."""
+
+    @abstractmethod
+    def covers(self, X: Floats) -> np.ndarray:
+        """Return whether S(x) > 0."""
+
+
+def kernel_sums(
+    points: Points, weights: Floats, kernel: Kernel, algorithm: str = "auto"
+) -> KernelSums:
+    """Return the sums of `kernel` over weighted points, by the way that suits its support."""
+    if np.isfinite(kernel.support):
+        return CompactSums(points, weights, kernel, algorithm)
+    return UnboundedSums(points, weights, kernel)
+
+
+@dataclass(frozen=True, eq=False)
+class CompactSums(KernelSums):
+    """Sums over exact active sets."""
+
+    points: Points
+    weights: Floats
+    kernel: CompactKernel
+    algorithm: str
+
+    def log_sum(self, X: Floats, skip: Integers | None = None) -> Floats:
+        total = np.empty(len(X))
+        for rows, sets in self._sets(X):
+            if skip is not None:
+                sets = sets.without(skip[rows])
+            total[rows] = sets.sums(self.weights[sets.indices] * self.kernel.profile(sets.u))
+        return _log(total)
+
+    def pull(self, X: Floats) -> Pull:
+        anchor, offset = np.empty_like(X), np.empty_like(X)
+        mass = np.empty(len(X))
+        for rows, sets in self._sets(X):
+            weights = self._pulls(sets)
+            mass[rows] = sets.sums(weights)
+            anchor[rows], offset[rows] = weighted_offsets(
+                self.points.rows, sets.indices, weights, sets.indptr
+            )
+        anchor[mass == 0] = X[mass == 0]
+        return Pull(anchor, offset, _log(mass))
+
+    def shares(self, X: Floats) -> csr_array:
+        parts = []
+        for _, sets in self._sets(X):
+            weights = self._pulls(sets)
+            share = weights / sets.sums(weights)[sets.query]
+            shape = (len(sets.indptr) - 1, len(self.points))
+            parts.append(csr_array((share, sets.indices, sets.indptr), shape=shape))
+        return vstack(parts, format="csr")
+
+    def covers(self, X: Floats) -> np.ndarray:
+        return np.concatenate([sets.covered for _, sets in self._sets(X)])
+
+    def _sets(self, X: Floats) -> Iterator[tuple[slice, ActiveSets]]:
+        return active_sets(self.points, X, self.algorithm)
+
+    def _pulls(self, sets: ActiveSets) -> Floats:
+        return self.weights[sets.indices] * self.kernel.slope(sets.u)
+
+
+@dataclass(frozen=True, eq=False)
+class UnboundedSums(KernelSums):
+    """Sums over all memories, streamed in the log domain."""
+
+    points: Points
+    weights: Floats
+    kernel: UnboundedKernel
+
+    def log_sum(self, X: Floats, skip: Integers | None = None) -> Floats:
+        return self._stream(X, self.kernel.log_profile, self._no_vectors, skip)[0]
+
+    def pull(self, X: Floats) -> Pull:
+        vectors = self.points.lifted[:, : X.shape[1]]
+        log_mass, mean = self._stream(X, self.kernel.log_slope, vectors)
+        reached = np.isfinite(log_mass)[:, None]
+        anchor = np.where(reached, self.points.centre, X)
+        return Pull(anchor, np.where(reached, mean / self.points.scale, 0.0), log_mass)
+
+    def shares(self, X: Floats) -> csr_array:
+        log_mass = self._stream(X, self.kernel.log_slope, self._no_vectors)[0]
+        log_mass[np.isneginf(log_mass)] = 0.0  # a row that nothing reaches stays empty
+        parts = []
+        for rows in row_blocks(len(X), 40 * len(self.points)):
+            tiles = [
+                (start, np.exp(terms - log_mass[rows, None]))
+                for start, terms in self._terms(X[rows], self.kernel.log_slope)
+            ]
+            parts.append(_sparse(tiles, len(self.points)))
+        return vstack(parts, format="csr")
+
+    def covers(self, X: Floats) -> np.ndarray:
+        # only what is too far away to be squared in bandwidths can be out of reach
+        covered = np.isfinite(self.points.lift(X).sizes) & np.isfinite(self.points.sizes).all()
+        if not covered.all():
+            covered[~covered] = np.isfinite(self.log_sum(X[~covered]))
+        return covered
+
+    @property
+    def _no_vectors(self) -> Floats:
+        return np.empty((len(self.points), 0))
+
+    def _stream(
+        self, X: Floats, log_term, vectors: Floats, skip: Integers | None = None
+    ) -> tuple[Floats, Floats]:
+        log_sum, mean = np.empty(len(X)), np.empty((len(X), vectors.shape[1]))
+        for rows in row_blocks(len(X), 8 * vectors.shape[1] + 8):
+            running = LogSum(rows.stop - rows.start, vectors.shape[1])
+            left_out = None if skip is None else skip[rows]
+            for start, terms in self._terms(X[rows], log_term, left_out):
+                running.add(terms, vectors[start : start + terms.shape[1]])
+            log_sum[rows], mean[rows] = running.log(), running.mean()
+        return log_sum, mean
+
+    def _terms(
+        self, X: Floats, log_term, skip: Integers | None = None
+    ) -> Iterator[tuple[int, Floats]]:
+        """Yield (first column, log of weighted terms), direct wherever an error could count."""
+        queries, limit = self.points.lift(X), self.points.radius_squared
+        log_weights, peak = np.log(self.weights), np.full(len(X), -np.inf)
+        for start, squared, error in self.points.tiles(queries):
+            weights = log_weights[start : start + squared.shape[1]]
+            loose = np.flatnonzero(~(error <= TERM_ERROR * limit))
+            if loose.size:
+                low, high = _bounds(squared[loose], error[loose], limit, log_term, weights)
+                if skip is not None:
+                    leave_out(start, skip[loose], low, -np.inf)
+                peak[loose] = np.maximum(peak[loose], low.max(axis=1))
+                row, column = np.nonzero(high >= peak[loose, None] - NEGLIGIBLE)
+                row = loose[row]
+                squared[row, column] = self.points.direct(queries, row, start + column)
+            if skip is not None:
+                leave_out(start, skip, squared, np.inf)
+            yield start, log_term(np.maximum(squared, 0.0) / limit) + weights
+
+
+def _bounds(
+    squared: Floats, error: Floats, limit: float, log_term, weights: Floats
+) -> tuple[Floats, Floats]:
+    """Bound the log terms of a tile from below and above (profiles never rise)."""
+    with np.errstate(invalid="ignore"):
+        far, near = squared + error[:, None], squared - error[:, None]
+    far = np.where(np.isnan(far), np.inf, far)
+    near = np.where(near > 0, near, 0.0)
+    return log_term(far / limit) + weights, log_term(near / limit) + weights
+
+
+def _sparse(tiles: list[tuple[int, Floats]], n_points: int) -> csr_array:
+    """Join tiles of shares into sparse rows, leaving out what rounding could not see."""
+    row, column, share = [], [], []
+    for start, tile in tiles:
+        i, j = np.nonzero(tile > SMALLEST_SHARE)
+        row.append(i)
+        column.append(start + j)
+        share.append(tile[i, j])
+    indices = (np.concatenate(row), np.concatenate(column))
+    return csr_array((np.concatenate(share), indices), shape=(len(tiles[0][1]), n_points))
+
+
+def _log(total: Floats) -> Floats:
+    with np.errstate(divide="ignore"):
+        return np.log(total)

@@ -1,0 +1,156 @@
+"""Energies: a kernel bound to memories; value, gradient and one step of retrieval.
+
+May change before 1.0.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from ._math import Floats, Integers, Points, distinct_rows, nearest, segment_sums
+from ._sums import KernelSums, kernel_sums
+from .kernels import Kernel
+
+__all__ = ["KernelEnergy"]
+
+#: A state that equals a memory up to this many bandwidths plus roundings *is* that memory.
+_ROUNDING = 2.0**-48
+#: Kernels that reach memories in the limit only: the share of the pull above which one came back
+#: (irrational, so that no number of equal memories and copies can tie), and how near it must be.
+_MAJORITY = 0.5**0.5
+_NEARBY = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class KernelEnergy:
+    r"""Energy of a radial kernel over weighted memories.
+
+    .. math:: E(x) = -\frac{1}{\beta} \log\Big(\epsilon + \sum_\mu w_\mu k(u_\mu)\Big),\qquad
+              u_\mu = \lVert x - \xi_\mu \rVert^2 / r^2
+
+    with ``1 / beta = r^2 / curvature``.  For the Epanechnikov kernel this is the log-sum-ReLU
+    energy (Hoover et al. 2025, eq. 5), for the Gaussian the log-sum-exp energy.
+
+    Parameters
+    ----------
+    points : Points
+        The memories, measured in their bandwidth.
+    weights : ndarray of shape (K,)
+        Positive weights.
+    kernel : Kernel
+    bandwidth : float
+        r, in data units.
+    epsilon : float, default=0.0
+        The constant inside the logarithm; it bounds the energy off the support.
+    algorithm : str, default="auto"
+        Back end of the radius search; it changes no result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.energies import KernelEnergy
+    >>> from skdam.kernels import KERNELS
+    >>> energy = KernelEnergy.of(np.array([[0.0], [4.0]]), np.ones(2), KERNELS["epanechnikov"], 2.0)
+    >>> energy.value(np.array([[0.0], [2.0]]))
+    array([ 0., inf])
+
+    References
+    ----------
+    B. Hoover, Z. Shi, K. Balasubramanian, D. Krotov, P. Ram, "Dense Associative Memory with
+    Epanechnikov Energy", 2025, arXiv:2506.10801.
+    """
+
+    points: Points
+    weights: Floats
+    kernel: Kernel
+    bandwidth: float
+    epsilon: float = 0.0
+    algorithm: str = "auto"
+
+    @classmethod
+    def of(cls, memories: Floats, weights: Floats, kernel: Kernel, bandwidth: float) -> Self:
+        """Bind a kernel to memories (float64, C order)."""
+        return cls(Points.measured(memories, bandwidth), weights, kernel, bandwidth)
+
+    @property
+    def sums(self) -> KernelSums:
+        """The sums over memories that everything below is made of."""
+        return kernel_sums(self.points, self.weights, self.kernel, self.algorithm)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether steps end at an exact fixed point."""
+        return self.kernel.is_flat
+
+    def value(self, X: Floats) -> Floats:
+        """Return E(x) in squared data units; +inf off the support if epsilon is 0."""
+        log_sum = self.sums.log_sum(X)
+        if self.epsilon > 0:
+            log_sum = np.logaddexp(np.log(self.epsilon), log_sum)
+        # r in two factors: its square may not be representable where the product is
+        with np.errstate(over="ignore", under="ignore"):
+            return self.bandwidth * (0.0 - log_sum) * (self.bandwidth / self.kernel.curvature)
+
+    def log_density(self, X: Floats) -> Floats:
+        """Return log S - log(sum of weights) - log Z, the normalised log density (epsilon = 0)."""
+        log_normaliser = self.kernel.log_normaliser(X.shape[1], self.bandwidth)
+        return self.sums.log_sum(X) - (np.log(self.weights.sum()) + log_normaliser)
+
+    def gradient(self, X: Floats) -> Floats:
+        r"""Return the gradient of E in data units; 0 off the support.
+
+        .. math:: \nabla E = \frac{2}{\beta r^2}
+                  \frac{\sum_\mu -w_\mu k'(u_\mu)\,(x - \xi_\mu)}{\epsilon + S(x)}
+        """
+        pull, log_sum = self.sums.pull(X), self.sums.log_sum(X)
+        if self.epsilon > 0:
+            log_sum = np.logaddexp(np.log(self.epsilon), log_sum)
+        active = np.isfinite(pull.log_mass)
+        ratio = np.exp(np.subtract(pull.log_mass, log_sum, out=np.zeros(len(X)), where=active))
+        away = (X - pull.anchor) - pull.offset
+        return (2.0 / self.kernel.curvature) * np.where(active, ratio, 0.0)[:, None] * away
+
+    def step(self, X: Floats) -> Floats:
+        """Return the next states of mean shift: the mean memory under ``-w k'(u)``.
+
+        It minimises a majoriser of E, so that E falls unless the state is a fixed point.  A state
+        off the support stays where it is.
+        """
+        pull = self.sums.pull(X)
+        return pull.anchor + pull.offset
+
+    def covers(self, X: Floats) -> np.ndarray:
+        """Return whether each state lies on the support, S(x) > 0."""
+        return self.sums.covers(X)
+
+    def nearest(self, X: Floats, known: Floats | None = None) -> Integers:
+        """Return the index of the memory nearest to each row, in its `known` coordinates."""
+        if known is None:
+            return nearest(self.points, self.points.lift(X))[0]
+        points, queries = self.points.lift_known(X, known)
+        return nearest(points, queries)[0]
+
+    def members(self, X: Floats) -> tuple[csr_array, Integers]:
+        """Return each memory's share in each state, and the memory that each state is, or -1.
+
+        With a flat kernel a state is a memory if it equals it, up to the rounding of a mean.  The
+        others reach a memory in the limit only, and shifted by cross-talk: there it came back if
+        it lies within half a bandwidth and has, with its copies, over 1/sqrt(2) of the pull.
+        """
+        shares = self.sums.shares(X)
+        index, distance = nearest(self.points, self.points.lift(X))
+        if self.is_exact:
+            same = distance <= _ROUNDING * (self.bandwidth + np.abs(X).max(axis=1))
+        else:
+            same = distance <= _NEARBY * self.bandwidth
+            same &= self._share_of(index, shares) > _MAJORITY
+        same &= np.diff(shares.indptr) > 0
+        return shares, np.where(same, index, -1)
+
+    def _share_of(self, index: Integers, shares: csr_array) -> Floats:
+        """Return the share that memory ``index[i]`` and its copies have in state i."""
+        label = distinct_rows(self.points.rows)[1]
+        owner = np.repeat(label[index], np.diff(shares.indptr))
+        return segment_sums(shares.data * (label[shares.indices] == owner), shares.indptr)

@@ -1,0 +1,168 @@
+"""Kernel energies against fifty-digit transcriptions of their definitions."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import reference
+from cases import SCENES
+
+from skdam._math import UNIT_ROUNDOFF
+from skdam.energies import KernelEnergy
+from skdam.kernels import KERNELS
+
+every_kernel = pytest.mark.parametrize("name", KERNELS)
+every_scene = pytest.mark.parametrize("scene", SCENES, ids=str)
+few_scenes = pytest.mark.parametrize(
+    "scene", [s for s in SCENES if s.name in ("plain", "offset 1e8", "one column")], ids=str
+)
+
+
+def bound(name, scene, epsilon=0.0):
+    """Return an energy, the same for the reference, float64 queries, and tolerances in log S."""
+    memories, X = scene.memories.astype(float), scene.queries.astype(float)
+    weights = np.random.default_rng(0).uniform(0.5, 2.0, len(memories))
+    energy = KernelEnergy.of(memories, weights, KERNELS[name], scene.bandwidth)
+    return energy, (name, memories, weights, scene.bandwidth), X
+
+
+def tolerance(value, log_sum, n_features):
+    """The stated error of a log sum: 1e-12 relative, and the rounding of the input itself."""
+    if np.isneginf(log_sum):
+        return 0.0
+    return 1e-12 * max(1.0, abs(value)) + 4 * n_features * UNIT_ROUNDOFF / np.exp(log_sum)
+
+
+@every_kernel
+@every_scene
+def test_density_equals_fifty_digits(name, scene):
+    energy, model, X = bound(name, scene)
+    for x, found in zip(X, energy.log_density(X), strict=True):
+        log_sum = float(reference.log_sum(*model, x))
+        exact = float(reference.log_density(*model, x))
+        if np.isinf(exact):
+            assert found == exact
+        else:
+            assert abs(found - exact) <= tolerance(exact, log_sum, X.shape[1])
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 1e-3])
+@every_kernel
+@few_scenes
+def test_value_equals_fifty_digits(name, scene, epsilon):
+    energy, model, X = bound(name, scene)
+    energy = replace(energy, epsilon=epsilon)
+    for x, found in zip(X, energy.value(X), strict=True):
+        log_sum = float(reference.log_sum(*model, x, epsilon))
+        exact = float(reference.energy(*model, x, epsilon))
+        temperature = scene.bandwidth**2 / energy.kernel.curvature
+        if np.isinf(exact):
+            assert found == exact
+        else:
+            assert abs(found - exact) <= temperature * tolerance(log_sum, log_sum, X.shape[1])
+
+
+@pytest.mark.parametrize("epsilon", [0.0, 0.5])
+@every_kernel
+@few_scenes
+def test_gradient_equals_finite_differences(name, scene, epsilon):
+    energy, model, X = bound(name, scene)
+    energy = replace(energy, epsilon=epsilon)
+    X = X[:12]
+    for x, found in zip(X, energy.gradient(X), strict=True):
+        log_sum = float(reference.log_sum(*model, x, epsilon))
+        if np.isneginf(log_sum):
+            assert not found.any()
+            continue
+        exact = reference.gradient(*model, x, epsilon)
+        slack = 1e-9 if scene.name == "plain" else 1e-6
+        np.testing.assert_allclose(found, exact, rtol=slack, atol=slack * scene.bandwidth)
+
+
+@every_kernel
+@few_scenes
+def test_step_is_the_papers(name, scene):
+    energy, model, X = bound(name, scene)
+    X = X[:12]
+    scale = np.abs(X).max() + scene.bandwidth
+    for x, found in zip(X, energy.step(X), strict=True):
+        np.testing.assert_allclose(found, reference.step(*model, x), rtol=0, atol=1e-14 * scale)
+
+
+def test_epsilon_bounds_the_energy_off_the_support():
+    energy = KernelEnergy.of(np.zeros((1, 2)), np.ones(1), KERNELS["epanechnikov"], 2.0)
+    far = np.full((1, 2), 9.0)
+    assert energy.value(far) == np.inf
+    assert not energy.gradient(far).any()
+    bounded = replace(energy, epsilon=0.01)
+    assert bounded.value(far) == pytest.approx(-2.0 * np.log(0.01), rel=1e-15)
+    assert not bounded.gradient(far).any()
+
+
+@every_kernel
+def test_off_the_support_a_state_stays_and_has_no_members(name):
+    energy = KernelEnergy.of(np.zeros((1, 2)), np.ones(1), KERNELS[name], 1e-160)
+    far = np.array([[1.0, 2.0]])
+    np.testing.assert_array_equal(energy.step(far), far)
+    members, recalled = energy.members(far)
+    assert members.nnz == 0
+    assert recalled.tolist() == [-1]
+    assert energy.covers(far).tolist() == [False]
+    assert energy.log_density(far) == -np.inf
+    assert not energy.gradient(far).any()
+
+
+@every_kernel
+def test_a_memory_is_reached_however_far_the_others_are(name):
+    memories = np.array([[-1e250], [1e250], [3e250]])
+    energy = KernelEnergy.of(memories, np.ones(3), KERNELS[name], 1.0)
+    assert energy.covers(memories).all()
+    np.testing.assert_array_equal(energy.step(memories), memories)
+    np.testing.assert_array_equal(energy.value(memories), 0.0)
+    assert energy.members(memories)[1].tolist() == [0, 1, 2]
+
+
+@every_kernel
+def test_members_make_the_next_state(name):
+    energy, _, X = bound(name, SCENES[0])
+    members, _ = energy.members(X)
+    reached = energy.covers(X)
+    next_state = members @ energy.points.rows
+    np.testing.assert_allclose(next_state[reached], energy.step(X)[reached], atol=1e-13)
+    np.testing.assert_allclose(members.sum(axis=1)[reached], 1.0, rtol=1e-13)
+
+
+def test_flat_kernel_recalls_what_it_equals():
+    memories = np.array([[0.0], [1.0], [2.0], [9.0]])
+    energy = KernelEnergy.of(memories, np.ones(4), KERNELS["epanechnikov"], 1.5)
+    # a mean of three that is a stored memory, a stored one, a mean of two, one beside
+    states = np.array([[1.0], [9.0], [0.5], [9.0 + 1e-9]])
+    members, recalled = energy.members(states)
+    assert recalled.tolist() == [1, 3, -1, -1]
+    assert np.diff(members.indptr).tolist() == [3, 1, 2, 1]
+
+
+@pytest.mark.parametrize("name", ["gaussian", "biweight", "cosine"])
+def test_other_kernels_recall_the_memory_that_makes_the_state(name):
+    memories = np.array([[0.0], [0.2], [6.0], [6.0], [20.0]])
+    energy = KernelEnergy.of(memories, np.ones(5), KERNELS[name], 1.0)
+    states = np.array([[0.1], [6.001], [20.4], [20.6]])  # merged; copies; near; too far
+    assert energy.members(states)[1].tolist() == [-1, 2, 4, -1]
+
+
+def test_nearest_reads_known_coordinates_only():
+    energy = KernelEnergy.of(np.array([[0.0, 9.0], [1.0, 0.0]]), np.ones(2), KERNELS["cosine"], 1.0)
+    x = np.array([[0.1, 0.0]])
+    assert energy.nearest(x).tolist() == [1]
+    assert energy.nearest(x, np.array([[True, False]])).tolist() == [0]
+
+
+def test_rounding_of_a_mean_does_not_hide_that_it_is_stored():
+    differs = 0
+    for a, b in np.random.default_rng(0).uniform(0, 1, (50, 2)):
+        memories = np.array([[a], [(a + b) / 2], [b]])
+        energy = KernelEnergy.of(memories, np.ones(3), KERNELS["epanechnikov"], 2.0)
+        state = energy.step(memories[:1])
+        assert energy.members(state)[1].tolist() == [1]
+        differs += state.item() != memories[1].item()
+    assert differs
