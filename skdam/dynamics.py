@@ -1,0 +1,145 @@
+"""Dynamics: the loops of retrieval, and the record they return.  No formula lives here.
+
+May change before 1.0.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Protocol, Self
+
+import numpy as np
+from scipy.sparse import csr_array, vstack
+
+__all__ = ["RetrievalResult", "Settled", "SteppingEnergy", "fixed_point"]
+
+
+class SteppingEnergy(Protocol):
+    """What `fixed_point` asks of an energy."""
+
+    bandwidth: float
+
+    def step(self, X: np.ndarray) -> np.ndarray:
+        """Return the next states."""
+
+
+@dataclass(frozen=True, eq=False)
+class RetrievalResult:
+    """How each query was retrieved: one entry per query.
+
+    Attributes
+    ----------
+    state : ndarray of shape (n, D)
+        The retrieved states, in the dtype of the queries.
+    energy : ndarray of shape (n,), float64
+        Their energy; +inf off the support.
+    n_iter : ndarray of shape (n,), int
+        Number of steps that moved the state.
+    converged : ndarray of shape (n,), bool
+        Whether the state stopped moving within `max_iter` steps.
+    in_support : ndarray of shape (n,), bool
+        Whether the query lay on the support (for a clamped query: once its unknown coordinates
+        were filled in).
+    recalled : ndarray of shape (n,), int
+        Index into `memories_` of the stored memory that came back (its first copy); -1 if the
+        state is none of them.
+    members : csr_array of shape (n, K), float64
+        Which memories make the state: shares that add up to 1, so that ``members @ memories_`` is
+        the state (unless coordinates were held).  Empty rows off the support.
+    trajectory : list of ndarray of shape (n_iter + 1, D), or None
+        The states from the start on, one array per query, with ``record=True``.
+    energies : list of ndarray of shape (n_iter + 1,), or None
+        Their energies.
+    """
+
+    state: np.ndarray
+    energy: np.ndarray
+    n_iter: np.ndarray
+    converged: np.ndarray
+    in_support: np.ndarray
+    recalled: np.ndarray
+    members: csr_array
+    trajectory: list[np.ndarray] | None = None
+    energies: list[np.ndarray] | None = None
+
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        """Put the results of consecutive blocks of queries back together."""
+        return cls(
+            **{f.name: _join([getattr(part, f.name) for part in parts]) for f in fields(cls)}
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """Where a loop ended: states, steps taken, whether it stopped by itself, all states seen."""
+
+    state: np.ndarray
+    n_iter: np.ndarray
+    converged: np.ndarray
+    history: list[np.ndarray]
+
+    def trajectory(self) -> list[np.ndarray]:
+        """Return each row's own states, from its start to its end."""
+        stacked = np.stack(self.history, axis=1)
+        return [states[: n + 1] for states, n in zip(stacked, self.n_iter, strict=True)]
+
+
+def fixed_point(
+    energy: SteppingEnergy,
+    X: np.ndarray,
+    *,
+    max_iter: int,
+    tol: float,
+    held: np.ndarray | None = None,
+    record: bool = False,
+) -> Settled:
+    """Repeat ``energy.step`` until no coordinate moves by more than `tol` bandwidths.
+
+    Parameters
+    ----------
+    energy : object with ``step(X)`` and ``bandwidth``
+    X : ndarray of shape (n, D), float64
+        Starts.
+    max_iter : int
+        Most steps.
+    tol : float
+        With 0 a row is done when a step returns it bit for bit.
+    held : ndarray of shape (n, D), bool, optional
+        Coordinates that stay as they are.
+    record : bool, default=False
+        Whether to keep the states of every step.
+
+    Returns
+    -------
+    Settled
+    """
+    state, history = X.copy(), [X.copy()] if record else []
+    n_iter = np.zeros(len(X), dtype=np.intp)
+    converged = np.zeros(len(X), dtype=bool)
+    live = np.arange(len(X))
+    for _ in range(max_iter):
+        if not live.size:
+            break
+        before = state[live]
+        after = energy.step(before)
+        if held is not None:
+            after = np.where(held[live], before, after)
+        state[live] = after
+        n_iter[live] += (after != before).any(axis=1)
+        moving = (np.abs(after - before) > tol * energy.bandwidth).any(axis=1)
+        converged[live[~moving]] = True
+        live = live[moving]
+        if record:
+            history.append(state.copy())
+    return Settled(state, n_iter, converged, history)
+
+
+def _join(parts: list) -> object:
+    first = parts[0]
+    if len(parts) == 1 or first is None:
+        return first
+    if isinstance(first, list):
+        return [row for part in parts for row in part]
+    if isinstance(first, csr_array):
+        return vstack(parts, format="csr")
+    return np.concatenate(parts)

@@ -1,0 +1,78 @@
+"""The loop of retrieval, on an energy simple enough to know every step."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from skdam.dynamics import RetrievalResult, fixed_point
+
+
+@dataclass
+class Halving:
+    """Steps halve a state; below 1 it drops to 0, where it stays."""
+
+    bandwidth: float = 1.0
+    calls: int = 0
+
+    def step(self, X):
+        self.calls += len(X)
+        return np.where(np.abs(X) < 1, 0.0, X / 2)
+
+
+START = np.array([[0.0], [0.5], [5.0]])
+
+
+def test_each_row_stops_by_itself_and_counts_its_moves():
+    energy = Halving()
+    settled = fixed_point(energy, START, max_iter=50, tol=0.0)
+    assert settled.state.tolist() == [[0.0], [0.0], [0.0]]
+    assert settled.n_iter.tolist() == [0, 1, 4]
+    assert settled.converged.all()
+    assert energy.calls == 1 + 2 + 5  # a settled row is not asked again
+    assert settled.history == []
+
+
+def test_max_iter_cuts_short_and_says_so():
+    settled = fixed_point(Halving(), START, max_iter=2, tol=0.0)
+    assert settled.state.tolist() == [[0.0], [0.0], [1.25]]
+    assert settled.converged.tolist() == [True, True, False]
+    assert settled.n_iter.tolist() == [0, 1, 2]
+
+
+def test_tol_is_in_bandwidths():
+    settled = fixed_point(Halving(bandwidth=10.0), np.array([[64.0]]), max_iter=50, tol=1.0)
+    assert settled.state.tolist() == [[8.0]]  # the step from 16 to 8 moves less than 10
+    assert settled.converged.all()
+
+
+def test_record_keeps_each_rows_own_path():
+    settled = fixed_point(Halving(), START, max_iter=50, tol=0.0, record=True)
+    paths = [path.ravel().tolist() for path in settled.trajectory()]
+    assert paths == [[0.0], [0.5, 0.0], [5.0, 2.5, 1.25, 0.625, 0.0]]
+
+
+def test_held_coordinates_never_move():
+    held = np.array([[True, False]])
+    settled = fixed_point(Halving(), np.array([[8.0, 8.0]]), max_iter=50, tol=0.0, held=held)
+    assert settled.state.tolist() == [[8.0, 0.0]]
+    assert settled.converged.all()
+
+
+def test_starts_are_not_written_to():
+    X = START.copy()
+    fixed_point(Halving(), X, max_iter=9, tol=0.0, record=True)
+    np.testing.assert_array_equal(X, START)
+
+
+def test_results_of_blocks_join_in_order():
+    def part(n, value):
+        arrays = {f.name: np.full(n, value) for f in fields(RetrievalResult)}
+        lists = {"trajectory": [np.full(2, value)] * n, "energies": None}
+        return RetrievalResult(**arrays | lists | {"members": csr_array(np.full((n, 3), value))})
+
+    joined = RetrievalResult.join([part(2, 1.0), part(1, 2.0)])
+    assert joined.state.tolist() == [1.0, 1.0, 2.0]
+    assert joined.members.toarray().tolist() == [[1.0] * 3, [1.0] * 3, [2.0] * 3]
+    assert [path[0] for path in joined.trajectory] == [1.0, 1.0, 2.0]
+    assert joined.energies is None
