@@ -81,13 +81,16 @@ def _refuse_silent_casts(X: object) -> None:
 
 
 def check_weights(sample_weight: ArrayLike | None, X: np.ndarray) -> np.ndarray:
-    """Return one float64 weight per row, finite, not negative, with a positive finite sum."""
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    """Return one float64 weight per row, finite and not negative."""
+    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+
+
+def check_total(weights: np.ndarray) -> None:
+    """Refuse weights that leave nothing, or whose sum is not representable."""
     with np.errstate(over="ignore"):
         total = weights.sum()
     if not 0 < total < np.inf:
         raise ValueError(f"sample_weight must have a positive finite sum, got {total}.")
-    return weights
 
 
 def check_known(known: ArrayLike, X: np.ndarray) -> np.ndarray:

@@ -1,8 +1,12 @@
 """The lists of instances on which contracts run. A new object is one more row here."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+
+from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory
+from skdam.kernels import KERNELS
 
 
 @dataclass(frozen=True)
@@ -46,3 +50,27 @@ def _scenes() -> list[Scene]:
 
 
 SCENES = _scenes()
+
+#: Every public estimator, at least three settings each: scikit-learn's checks run on them all.
+ESTIMATORS = [
+    EpanechnikovMemory(),
+    EpanechnikovMemory(bandwidth=3.0, epsilon=0.1, outside="keep", max_iter=50, n_jobs=2),
+    EpanechnikovMemory(bandwidth="silverman", outside="nan"),
+    EpanechnikovMemory(bandwidth=1e3, outside="raise", algorithm="gemm"),
+    GaussianMemory(),
+    GaussianMemory(bandwidth="loo"),
+    GaussianMemory(bandwidth=0.5, tol=0.0, max_iter=1, n_jobs=-1),
+    KernelMemory(),
+    KernelMemory("gaussian", bandwidth="scott", outside="keep", tol=1e-4),
+    KernelMemory("biweight", bandwidth="loo"),
+    KernelMemory(KERNELS["cosine"], tol=1e-3),
+]
+
+#: A memory of each kernel, by the estimator that a user would take.
+KERNEL_MEMORIES = {
+    "epanechnikov": EpanechnikovMemory,
+    "gaussian": GaussianMemory,
+    "biweight": partial(KernelMemory, "biweight"),
+    "triweight": partial(KernelMemory, "triweight"),
+    "cosine": partial(KernelMemory, "cosine"),
+}

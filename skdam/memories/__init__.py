@@ -1,0 +1,1 @@
+"""The memories: scikit-learn estimators that bind parameters to an energy and a dynamics."""

@@ -1,0 +1,64 @@
+"""Paragraphs that several docstrings share, each written once."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+Class = TypeVar("Class", bound=type)
+
+_SHARED = {
+    "bandwidth": """bandwidth : float or {"nearest", "scott", "silverman", "loo"}, default="nearest"
+    Width of the kernel in data units{radius}, or the rule that finds it:
+
+    - "nearest": from the median nearest-neighbour distance m of the distinct memories: compact
+      kernels take ``0.95 m`` (somewhat more than half of the memories stay exact minima, the rest
+      merge), the Gaussian ``m / sqrt(3 log K)`` (the widest that keeps cross-talk below K^-1/2).
+    - "scott", "silverman": the rules of density estimation,
+      ``s n^(-1/(D+4))``, times ``(4/(D+2))^(1/(D+4))`` for the latter, with s^2 the mean variance
+      of a feature, times the canonical ratio of the kernel to the Gaussian.
+    - "loo": maximises the leave-one-out likelihood; costs some forty passes over K^2 pairs.""",
+    "algorithm": """algorithm : {"auto", "gemm"}, default="auto"
+    Back end of the exact radius search. It changes no result.""",
+    "dynamics": """dynamics : {"mean_shift"}, default="mean_shift"
+    How a state moves: to the mean of the memories that pull on it, until it stays.""",
+    "max_iter": """max_iter : int, default=300
+    Most steps of one retrieval.""",
+    "tol": """tol : float, default=1e-6
+    A state is done when no coordinate moves by more than this many bandwidths.""",
+    "n_jobs": """n_jobs : int or None, default=None
+    Number of threads that queries are split over; -1 means all. It changes no result.""",
+    "outside": """outside : {"nearest", "keep", "nan", "raise"}, default="nearest"
+    What becomes of a query that no memory reaches: it starts from the nearest memory (the limit
+    of widening the bandwidth until one reaches it), stays as it is, turns into NaN, or is refused
+    with a ValueError.""",
+    "attributes": """memories_ : ndarray of shape (K, D)
+    The stored rows in the order given, copies kept, rows of zero weight dropped.
+weights_ : ndarray of shape (K,)
+    Their weights.
+bandwidth_ : float
+    The bandwidth in use, in data units.
+beta_ : float
+    The inverse temperature it stands for{beta}.
+n_iter_ : int
+    1: storing is one pass. The steps of a retrieval are in `RetrievalResult`.
+n_features_in_ : int
+    Number of features D.
+feature_names_in_ : ndarray of shape (D,)
+    Their names, if `X` had string column names.""",
+    "persistence": """A fitted memory holds its training rows verbatim: a file of it is training
+data.""",
+    "hoover": """.. [1] B. Hoover, Z. Shi, K. Balasubramanian, D. Krotov, P. Ram, "Dense Associative
+   Memory with Epanechnikov Energy", 2025, arXiv:2506.10801.""",
+}
+
+
+def shared(**words: str) -> Callable[[Class], Class]:
+    """Fill ``<name>`` lines of a class docstring with the shared paragraph of that name."""
+
+    def fill(cls: Class) -> Class:
+        for name, text in _SHARED.items():
+            for word in ("radius", "beta"):
+                text = text.replace("{" + word + "}", words.get(word, ""))
+            cls.__doc__ = cls.__doc__.replace(f"<{name}>", text.replace("\n", "\n    "))
+        return cls
+
+    return fill

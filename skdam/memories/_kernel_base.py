@@ -1,0 +1,232 @@
+"""What a kernel memory answers: states, energies, densities and samples."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from .._validation import COUNT, check_known, check_rows
+from ..dynamics import RetrievalResult
+from ._kernel_store import KernelStore
+from ._retrieval import Retrieval
+
+
+class BaseKernelMemory(KernelStore):
+    """A kernel density over stored patterns, read as an energy."""
+
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Return the state that each query is pulled to.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+            Queries.
+
+        Returns
+        -------
+        ndarray of shape (n, D)
+            Retrieved states, float32 for float32 queries. See `retrieve` for how each ended.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not finite or has the wrong number of features, or with ``outside="raise"``
+            for queries off the support.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Once per call, with the number of queries that `max_iter` cut short.
+        """
+        check_is_fitted(self)
+        X = check_rows(X, self)
+        retrieval, queries = self._retrieval(), X.astype(np.float64, copy=False)
+        parts = self._split(lambda rows: retrieval.settle(queries[rows]), len(X))
+        in_support = np.concatenate([part[1] for part in parts])
+        self._report(in_support, np.concatenate([part[0].converged for part in parts]))
+        state = np.concatenate([part[0].state for part in parts])
+        return retrieval.hide(state, in_support).astype(X.dtype, copy=False)
+
+    def retrieve(
+        self, X: ArrayLike, known: ArrayLike | None = None, record: bool = False
+    ) -> RetrievalResult:
+        """Retrieve each query and tell how it went.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+            Queries. With `known`, NaN is allowed in coordinates that are not known.
+        known : array-like of bool of shape (D,) or (n, D), optional
+            Coordinates that are held at the values given, bit for bit; only the others move. These
+            start at the values given, or where they are NaN, or where no memory reaches the start,
+            at those of the memory nearest in the known coordinates (the first one of equals).
+        record : bool, default=False
+            Whether to keep every query's trajectory and its energies.
+
+        Returns
+        -------
+        RetrievalResult
+
+        Raises
+        ------
+        ValueError
+            As `transform`, or if `known` is not such a mask or marks a NaN as known.
+
+        Warns
+        -----
+        ConvergenceWarning
+            As `transform`.
+        """
+        check_is_fitted(self)
+        X = check_rows(X, self, gaps=known is not None)
+        if known is not None:
+            known = check_known(known, X)
+        retrieval, queries = self._retrieval(), X.astype(np.float64, copy=False)
+
+        def work(rows: slice) -> RetrievalResult:
+            held = None if known is None else known[rows]
+            return retrieval.describe(*retrieval.settle(queries[rows], held, record))
+
+        result = RetrievalResult.join(self._split(work, len(X)))
+        self._report(result.in_support, result.converged)
+        state = retrieval.hide(result.state, result.in_support, known)
+        return replace(result, state=state.astype(X.dtype, copy=False))
+
+    def energy(self, X: ArrayLike) -> np.ndarray:
+        """Return the energy of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+            In squared data units; +inf off the support (unless `epsilon` is positive).
+
+        Raises
+        ------
+        ValueError
+            If `X` is not finite or has the wrong number of features.
+        """
+        return self._rowwise(X, self._energy().value)
+
+    def gradient(self, X: ArrayLike) -> np.ndarray:
+        """Return the gradient of the energy at each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+
+        Returns
+        -------
+        ndarray of shape (n, D), float64
+            In data units; 0 off the support. A compact kernel's is not continuous at a rim, and
+            unbounded near the rim of the support.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not finite or has the wrong number of features.
+        """
+        return self._rowwise(X, self._energy().gradient)
+
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
+        """Return the normalised log density of each row (with epsilon = 0).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+
+        Returns
+        -------
+        ndarray of shape (n,), float64
+            In nats, ``log S(x) - log(sum of weights) - log Z``; exactly -inf off the support. Right
+            to 1e-12 relative, plus 4 D u / S(x) from the rounding of the input itself.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not finite or has the wrong number of features.
+        """
+        return self._rowwise(X, self._energy().log_density)
+
+    def score(self, X: ArrayLike, y: object = None) -> float:
+        """Return the mean log density of the rows, -inf if one of them is off the support.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+        y : ignored
+
+        Returns
+        -------
+        float
+        """
+        return float(self.score_samples(X).mean())
+
+    def sample(
+        self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
+    ) -> np.ndarray:
+        """Draw from the density, exactly: a memory by weight, then its kernel.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState or None, default=None
+
+        Returns
+        -------
+        ndarray of shape (n_samples, D)
+            In the dtype of `memories_`.
+
+        Raises
+        ------
+        ValueError
+            If `n_samples` is not a positive integer.
+        """
+        check_is_fitted(self)
+        if not COUNT.is_satisfied_by(n_samples):
+            raise ValueError(f"n_samples must be {COUNT}, got {n_samples!r}.")
+        rng = check_random_state(random_state)
+        n_memories, n_features = self.memories_.shape
+        parent = rng.choice(n_memories, n_samples, p=self.weights_ / self.weights_.sum())
+        radius = np.sqrt(self._model().kernel.sample_u(rng, n_features, n_samples))
+        direction = rng.standard_normal((n_samples, n_features))
+        direction *= (radius / np.linalg.norm(direction, axis=1))[:, None]
+        drawn = self.memories_[parent] + self.bandwidth_ * direction
+        return drawn.astype(self.memories_.dtype, copy=False)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "density_estimator"
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def _retrieval(self) -> Retrieval:
+        model = self._model()
+        return Retrieval(self._energy(), model.outside, self.max_iter, model.tol)
+
+    def _rowwise(self, X: ArrayLike, formula) -> np.ndarray:
+        X = check_rows(X, self)
+        parts = self._split(lambda rows: formula(X[rows].astype(np.float64, copy=False)), len(X))
+        return np.concatenate(parts)
+
+    def _report(self, in_support: np.ndarray, converged: np.ndarray) -> None:
+        if self._model().outside == "raise" and not in_support.all():
+            raise ValueError(
+                f"{np.sum(~in_support)} of {len(in_support)} queries lie off the support: no memory"
+                f" within bandwidth_={self.bandwidth_:.6g}, the first in row"
+                f" {np.argmin(in_support)}. Widen `bandwidth` or choose another `outside`."
+            )
+        if self.max_iter > 1 and not converged.all():
+            warnings.warn(
+                f"{np.sum(~converged)} of {len(converged)} queries were still moving after"
+                f" max_iter={self.max_iter} steps. Raise max_iter (or tol, where there is one).",
+                ConvergenceWarning,
+                stacklevel=3,
+            )

@@ -1,0 +1,87 @@
+"""How a kernel memory retrieves: where a query starts, where it ends, and what is told of it."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..dynamics import RetrievalResult, Settled, fixed_point
+from ..energies import KernelEnergy
+
+#: What may become of a query off the support.
+OUTSIDE = {"nearest", "keep", "nan", "raise"}
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """One retrieval: the energy, and the estimator's parameters that steer it."""
+
+    energy: KernelEnergy
+    outside: str
+    max_iter: int
+    tol: float
+
+    def settle(
+        self, X: np.ndarray, known: np.ndarray | None = None, record: bool = False
+    ) -> tuple[Settled, np.ndarray]:
+        """Return where float64 queries end, and whether they lay on the support."""
+        start, in_support = self._start(X, known)
+        settled = fixed_point(
+            self.energy,
+            start,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            held=known,
+            record=record,
+        )
+        return settled, in_support
+
+    def describe(self, settled: Settled, in_support: np.ndarray) -> RetrievalResult:
+        """Return all there is to tell of settled queries."""
+        members, recalled = self.energy.members(settled.state)
+        result = RetrievalResult(
+            settled.state,
+            self.energy.value(settled.state),
+            settled.n_iter,
+            settled.converged,
+            in_support,
+            recalled,
+            members,
+        )
+        if not settled.history:
+            return result
+        trajectory = settled.trajectory()
+        ends = np.cumsum([len(states) for states in trajectory])[:-1]
+        energies = np.split(self.energy.value(np.concatenate(trajectory)), ends)
+        return replace(result, trajectory=trajectory, energies=energies)
+
+    def hide(
+        self, state: np.ndarray, in_support: np.ndarray, known: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Turn states of queries off the support into NaN, where that was asked for."""
+        if self.outside != "nan":
+            return state
+        lost = np.broadcast_to(~in_support[:, None], state.shape)
+        return np.where(lost if known is None else lost & ~known, np.nan, state)
+
+    def _start(self, X: np.ndarray, known: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        start = X.copy()
+        if known is not None:
+            gaps = np.isnan(X)
+            self._fill(start, gaps, gaps.any(axis=1), known)
+        in_support = self.energy.covers(start)
+        if self.outside != "nearest" or in_support.all():
+            return start, in_support
+        outside = ~in_support
+        free = np.ones(X.shape, dtype=bool) if known is None else ~known
+        self._fill(start, free, outside, known)
+        if known is not None:
+            in_support[outside] = self.energy.covers(start[outside])
+        return start, in_support
+
+    def _fill(
+        self, start: np.ndarray, free: np.ndarray, rows: np.ndarray, known: np.ndarray | None
+    ) -> None:
+        """Overwrite the free coordinates of some rows with those of the nearest memory."""
+        if rows.any():
+            nearest = self.energy.nearest(start[rows], None if known is None else known[rows])
+            start[rows] = np.where(free[rows], self.energy.points.rows[nearest], start[rows])

@@ -1,0 +1,31 @@
+"""scikit-learn's own checks, on every estimator, none expected to fail and none skipped."""
+
+from inspect import getmembers, isclass
+
+import pytest
+from cases import ESTIMATORS, KERNEL_MEMORIES
+from scipy._lib import _array_api
+from sklearn.base import BaseEstimator
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import skdam
+from skdam.kernels import KERNELS
+
+
+@parametrize_with_checks(ESTIMATORS)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+def test_array_api_checks_are_not_skipped():
+    assert _array_api.SCIPY_ARRAY_API
+
+
+@pytest.mark.parametrize(("name", "cls"), getmembers(skdam, isclass))
+def test_every_public_estimator_is_in_the_list(name, cls):
+    if issubclass(cls, BaseEstimator):
+        assert sum(type(estimator) is cls for estimator in ESTIMATORS) >= 3
+
+
+def test_every_kernel_has_a_memory():
+    assert KERNEL_MEMORIES.keys() == KERNELS.keys()
