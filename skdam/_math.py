@@ -46,14 +46,19 @@ def row_blocks(n_rows: int, row_bytes: int) -> Iterator[slice]:
 
 
 def distinct_rows(X: Floats) -> tuple[Integers, Integers]:
-    """Return the index of each distinct row's first copy, and each row's place among those."""
-    whole_rows = np.dtype((np.void, X.itemsize * X.shape[1]))
-    keys = np.ascontiguousarray(X + 0.0).view(whole_rows).ravel()  # + 0.0 turns -0.0 into 0.0
-    _, first, label = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(first)
+    """Return the index of each distinct row's first copy, and each row's place among those.
+
+    The distinct rows come in lexicographic order, whatever the order of `X`.
+    """
+    bits = (X.astype(np.float64) + 0.0).view(np.uint64)  # + 0.0 turns -0.0 into 0.0
+    ordered = np.where(bits >> 63, ~bits, bits | np.uint64(1 << 63))  # as unsigned integers
+    keys = ordered.astype(">u8").view(f"V{8 * X.shape[1]}").ravel()  # as strings of bytes
+    order = np.argsort(keys, kind="stable")
+    is_first = np.ones(len(X), dtype=bool)
+    is_first[1:] = keys[order[1:]] != keys[order[:-1]]
     place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    return first[order], place[label]
+    place[order] = np.cumsum(is_first) - 1
+    return order[is_first], place
 
 
 @dataclass(frozen=True, eq=False)

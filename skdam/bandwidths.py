@@ -197,11 +197,10 @@ def leave_one_out_log_likelihood(memory) -> Floats:
     array([-1.4189, -1.4189])
     """
     energy = memory._energy()
-    first, place = distinct_rows(energy.points.rows)
-    rows = energy.points.rows[first]
+    patterns = energy.patterns
+    rows = patterns.points.rows
     _require_scale(rows, "leave_one_out_log_likelihood")
-    weights = np.bincount(place, energy.weights)
-    return _left_out(rows, weights, energy.kernel, energy.bandwidth)[place]
+    return _left_out(rows, patterns.weights, energy.kernel, energy.bandwidth)[patterns.place]
 
 
 def choose_bandwidth(rule: str, X: Floats, weights: Floats, kernel: Kernel) -> float:

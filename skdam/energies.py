@@ -9,7 +9,8 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array
 
-from ._math import Floats, Integers, Points, distinct_rows, nearest, segment_sums
+from ._math import Floats, Integers, nearest, segment_sums
+from ._patterns import Patterns
 from ._sums import KernelSums, kernel_sums
 from .kernels import Kernel
 
@@ -35,10 +36,8 @@ class KernelEnergy:
 
     Parameters
     ----------
-    points : Points
-        The memories, measured in their bandwidth.
-    weights : ndarray of shape (K,)
-        Positive weights.
+    patterns : Patterns
+        The memories and their positive weights, measured in the bandwidth.
     kernel : Kernel
     bandwidth : float
         r, in data units.
@@ -62,8 +61,7 @@ class KernelEnergy:
     Epanechnikov Energy", 2025, arXiv:2506.10801.
     """
 
-    points: Points
-    weights: Floats
+    patterns: Patterns
     kernel: Kernel
     bandwidth: float
     epsilon: float = 0.0
@@ -72,12 +70,13 @@ class KernelEnergy:
     @classmethod
     def of(cls, memories: Floats, weights: Floats, kernel: Kernel, bandwidth: float) -> Self:
         """Bind a kernel to memories (float64, C order)."""
-        return cls(Points.measured(memories, bandwidth), weights, kernel, bandwidth)
+        return cls(Patterns.of(memories, weights, bandwidth), kernel, bandwidth)
 
     @property
     def sums(self) -> KernelSums:
         """The sums over memories that everything below is made of."""
-        return kernel_sums(self.points, self.weights, self.kernel, self.algorithm)
+        patterns = self.patterns
+        return kernel_sums(patterns.points, patterns.weights, self.kernel, self.algorithm)
 
     @property
     def is_exact(self) -> bool:
@@ -96,7 +95,7 @@ class KernelEnergy:
     def log_density(self, X: Floats) -> Floats:
         """Return log S - log(sum of weights) - log Z, the normalised log density (epsilon = 0)."""
         log_normaliser = self.kernel.log_normaliser(X.shape[1], self.bandwidth)
-        return self.sums.log_sum(X) - (np.log(self.weights.sum()) + log_normaliser)
+        return self.sums.log_sum(X) - (np.log(self.patterns.weights.sum()) + log_normaliser)
 
     def gradient(self, X: Floats) -> Floats:
         r"""Return the gradient of E in data units; 0 off the support.
@@ -125,12 +124,13 @@ class KernelEnergy:
         """Return whether each state lies on the support, S(x) > 0."""
         return self.sums.covers(X)
 
-    def nearest(self, X: Floats, known: Floats | None = None) -> Integers:
-        """Return the index of the memory nearest to each row, in its `known` coordinates."""
-        if known is None:
-            return nearest(self.points, self.points.lift(X))[0]
-        points, queries = self.points.lift_known(X, known)
-        return nearest(points, queries)[0]
+    def nearest(self, X: Floats, known: Floats | None = None) -> Floats:
+        """Return the memory nearest to each row, in its `known` coordinates."""
+        points = self.patterns.points
+        queries = points.lift(X)
+        if known is not None:
+            points, queries = points.lift_known(X, known)
+        return self.patterns.points.rows[nearest(points, queries)[0]]
 
     def members(self, X: Floats) -> tuple[csr_array, Integers]:
         """Return each memory's share in each state, and the memory that each state is, or -1.
@@ -139,18 +139,13 @@ class KernelEnergy:
         others reach a memory in the limit only, and shifted by cross-talk: there it came back if
         it lies within half a bandwidth and has, with its copies, over 1/sqrt(2) of the pull.
         """
-        shares = self.sums.shares(X)
-        index, distance = nearest(self.points, self.points.lift(X))
+        shares, points = self.sums.shares(X), self.patterns.points
+        index, distance = nearest(points, points.lift(X))
         if self.is_exact:
             same = distance <= _ROUNDING * (self.bandwidth + np.abs(X).max(axis=1))
         else:
             same = distance <= _NEARBY * self.bandwidth
-            same &= self._share_of(index, shares) > _MAJORITY
+            own = shares.indices == np.repeat(index, np.diff(shares.indptr))
+            same &= segment_sums(shares.data * own, shares.indptr) > _MAJORITY
         same &= np.diff(shares.indptr) > 0
-        return shares, np.where(same, index, -1)
-
-    def _share_of(self, index: Integers, shares: csr_array) -> Floats:
-        """Return the share that memory ``index[i]`` and its copies have in state i."""
-        label = distinct_rows(self.points.rows)[1]
-        owner = np.repeat(label[index], np.diff(shares.indptr))
-        return segment_sums(shares.data * (label[shares.indices] == owner), shares.indptr)
+        return self.patterns.given(shares), np.where(same, self.patterns.first[index], -1)

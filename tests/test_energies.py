@@ -124,10 +124,10 @@ def test_a_memory_is_reached_however_far_the_others_are(name):
 
 @every_kernel
 def test_members_make_the_next_state(name):
-    energy, _, X = bound(name, SCENES[0])
+    energy, (_, memories, *_), X = bound(name, SCENES[0])
     members, _ = energy.members(X)
     reached = energy.covers(X)
-    next_state = members @ energy.points.rows
+    next_state = members @ memories
     np.testing.assert_allclose(next_state[reached], energy.step(X)[reached], atol=1e-13)
     np.testing.assert_allclose(members.sum(axis=1)[reached], 1.0, rtol=1e-13)
 
@@ -153,8 +153,8 @@ def test_other_kernels_recall_the_memory_that_makes_the_state(name):
 def test_nearest_reads_known_coordinates_only():
     energy = KernelEnergy.of(np.array([[0.0, 9.0], [1.0, 0.0]]), np.ones(2), KERNELS["cosine"], 1.0)
     x = np.array([[0.1, 0.0]])
-    assert energy.nearest(x).tolist() == [1]
-    assert energy.nearest(x, np.array([[True, False]])).tolist() == [0]
+    assert energy.nearest(x).tolist() == [[1.0, 0.0]]
+    assert energy.nearest(x, np.array([[True, False]])).tolist() == [[0.0, 9.0]]
 
 
 def test_rounding_of_a_mean_does_not_hide_that_it_is_stored():

@@ -11,7 +11,8 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._active import BACK_ENDS
-from .._math import Points, distinct_rows
+from .._math import distinct_rows
+from .._patterns import Patterns
 from .._validation import (
     COUNT,
     NOT_NEGATIVE,
@@ -94,7 +95,7 @@ class KernelStore(Memory):
         """Append rows; equal to `fit` on everything seen so far.
 
         A bandwidth rule is applied anew to all rows, a pass over K^2 pairs; with a number for
-        `bandwidth` appending costs O(K D).
+        `bandwidth` appending costs a sort of the K rows.
 
         Parameters
         ----------
@@ -167,14 +168,13 @@ class KernelStore(Memory):
 
     def _prepare(self) -> None:
         memories = self.memories_.astype(np.float64, copy=False)
-        self._prepared = Points.measured(memories, self.bandwidth_)
+        self._prepared = Patterns.of(memories, self.weights_, self.bandwidth_)
 
     def _energy(self) -> KernelEnergy:
         check_is_fitted(self)
         model = self._model()
         return KernelEnergy(
             self._prepared,
-            self.weights_,
             model.kernel,
             self.bandwidth_,
             model.epsilon,

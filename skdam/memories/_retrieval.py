@@ -84,4 +84,4 @@ class Retrieval:
         """Overwrite the free coordinates of some rows with those of the nearest memory."""
         if rows.any():
             nearest = self.energy.nearest(start[rows], None if known is None else known[rows])
-            start[rows] = np.where(free[rows], self.energy.points.rows[nearest], start[rows])
+            start[rows] = np.where(free[rows], nearest, start[rows])

@@ -1,0 +1,55 @@
+"""Stored rows in a form of their own: copies merged into weight, in an order that only they decide.
+
+Whatever is added up in this order is the same, bit for bit, however the rows were given: in another
+order, or a repeated row as a weight.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from ._math import Floats, Integers, Points, distinct_rows
+
+
+@dataclass(frozen=True, eq=False)
+class Patterns:
+    """The distinct rows of K given ones, and where these stand among them.
+
+    Attributes
+    ----------
+    points : Points
+        The distinct rows, in lexicographic order.
+    weights : ndarray
+        The summed weight of each.
+    first : ndarray
+        Which of the K rows is the first copy of each.
+    place : ndarray of shape (K,)
+        Which distinct row each of the K rows is.
+    share : ndarray of shape (K,)
+        The share that each of the K rows has in the weight of its distinct row.
+    """
+
+    points: Points
+    weights: Floats
+    first: Integers
+    place: Integers
+    share: Floats
+
+    @classmethod
+    def of(cls, rows: Floats, weights: Floats, radius: float) -> Self:
+        """Arrange weighted rows (float64, C order), measured in `radius`."""
+        first, place = distinct_rows(rows)
+        total = np.bincount(place, weights)
+        points = Points.measured(rows[first], radius)
+        return cls(points, total, first, place, weights / total[place])
+
+    def given(self, shares: csr_array) -> csr_array:
+        """Pass shares of the distinct rows on to the K given ones, all copies of a row included."""
+        n_rows = len(self.place)
+        shape = (len(self.first), n_rows)
+        copies = csr_array((self.share, (self.place, np.arange(n_rows))), shape=shape)
+        spread = (shares @ copies).tocsr()
+        spread.sort_indices()
+        return spread
