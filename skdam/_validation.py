@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -13,6 +14,12 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 FLOATS = [np.float64, np.float32]
+#: Newer versions refuse a batch of zero weights, which changes nothing, unless told otherwise.
+_ZEROS_ALLOWED = {
+    name: True
+    for name in signature(_check_sample_weight).parameters
+    if name == "allow_all_zero_weights"
+}
 
 
 class Number(Interval):
@@ -82,15 +89,18 @@ def _refuse_silent_casts(X: object) -> None:
 
 def check_weights(sample_weight: ArrayLike | None, X: np.ndarray) -> np.ndarray:
     """Return one float64 weight per row, finite and not negative."""
-    return _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    options = {"dtype": np.float64, "ensure_non_negative": True} | _ZEROS_ALLOWED
+    return _check_sample_weight(sample_weight, X, **options)
 
 
 def check_total(weights: np.ndarray) -> None:
     """Refuse weights that leave nothing, or whose sum is not representable."""
     with np.errstate(over="ignore"):
         total = weights.sum()
-    if not 0 < total < np.inf:
-        raise ValueError(f"sample_weight must have a positive finite sum, got {total}.")
+    if total == 0:
+        raise ValueError("sample_weight must not be all zero: no memory would be left.")
+    if total == np.inf:
+        raise ValueError(f"sample_weight must have a finite sum, got {total}.")
 
 
 def check_known(known: ArrayLike, X: np.ndarray) -> np.ndarray:
