@@ -74,3 +74,9 @@ KERNEL_MEMORIES = {
     "triweight": partial(KernelMemory, "triweight"),
     "cosine": partial(KernelMemory, "cosine"),
 }
+
+
+def exact_memory(name: str, bandwidth: float | str):
+    """Return a memory that retrieves exactly: to the fixed point, or by one step towards it."""
+    one_step = {} if name == "epanechnikov" else {"max_iter": 1}
+    return KERNEL_MEMORIES[name](bandwidth=bandwidth, **one_step)

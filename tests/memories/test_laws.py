@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import KERNEL_MEMORIES
+from cases import KERNEL_MEMORIES, exact_memory
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ortho_group
@@ -19,12 +19,6 @@ def problem(seed, size, spread=2.0):
     rng = np.random.default_rng(seed)
     X = rng.normal(scale=spread, size=size)
     return X, X[rng.integers(len(X), size=5)] + rng.normal(size=(5, size[1])), rng
-
-
-def memory_of(name, bandwidth=1.9):
-    """Return a memory that retrieves exactly: to the fixed point, or by one step of the limit."""
-    exact = {} if name == "epanechnikov" else {"max_iter": 1}
-    return KERNEL_MEMORIES[name](bandwidth=bandwidth, **exact)
 
 
 def answers(memory, queries):
@@ -45,8 +39,8 @@ def answers(memory, queries):
 def test_scaling_by_a_power_of_two_is_bit_exact(name, seed, size, power):
     X, queries, _ = problem(seed, size)
     scaled, large = np.ldexp(X, power), np.ldexp(queries, power)
-    plain = memory_of(name).fit(X)
-    other = memory_of(name, float(np.ldexp(1.9, power))).fit(scaled)
+    plain = exact_memory(name, 1.9).fit(X)
+    other = exact_memory(name, float(np.ldexp(1.9, power))).fit(scaled)
     a, b = answers(plain, queries), answers(other, large)
     np.testing.assert_array_equal(np.ldexp(a[0], 2 * power), b[0])
     np.testing.assert_array_equal(np.ldexp(a[2], power), b[2])
@@ -73,7 +67,7 @@ def test_rules_scale_states_bit_exactly(rule, seed, power):
 def test_translation_moves_states_and_nothing_else(name, seed, size, shift):
     X, queries, _ = problem(seed, size)
     X, queries = np.round(X * 64) / 64, np.round(queries * 64) / 64  # so that the shift is exact
-    memory = memory_of(name)
+    memory = exact_memory(name, 1.9)
     a, b = answers(memory.fit(X), queries), answers(memory.fit(X + shift), queries + shift)
     np.testing.assert_allclose(b[0], a[0], rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(b[1], a[1], rtol=1e-9, atol=1e-9)
@@ -87,7 +81,7 @@ def test_translation_moves_states_and_nothing_else(name, seed, size, shift):
 def test_rotation_changes_no_density(name, seed, size):
     X, queries, _ = problem(seed, size)
     Q = ortho_group.rvs(size[1], random_state=seed % 1000)
-    memory = memory_of(name)
+    memory = exact_memory(name, 1.9)
     plain, states = memory.fit(X).score_samples(queries), memory.transform(queries)
     gradients = memory.gradient(queries)
     memory.fit(X @ Q)
@@ -106,7 +100,7 @@ def test_rotation_changes_no_density(name, seed, size):
 def test_order_of_the_memories_changes_no_bit(name, seed, size):
     X, queries, rng = problem(seed, size)
     order = rng.permutation(len(X))
-    a, b = (answers(memory_of(name).fit(rows), queries) for rows in (X, X[order]))
+    a, b = (answers(exact_memory(name, 1.9).fit(rows), queries) for rows in (X, X[order]))
     for one, other in zip(a[:3], b[:3], strict=True):
         np.testing.assert_array_equal(one, other)
     assert [frozenset(order[list(members)]) for members in b[4]] == a[4]
@@ -117,7 +111,7 @@ def test_order_of_the_memories_changes_no_bit(name, seed, size):
 def test_order_of_the_features_changes_no_digit(name, seed, size):
     X, queries, rng = problem(seed, size)
     order = rng.permutation(size[1])
-    memory = memory_of(name)
+    memory = exact_memory(name, 1.9)
     a = answers(memory.fit(X), queries)
     b = answers(memory.fit(X[:, order]), queries[:, order])
     np.testing.assert_allclose(b[0], a[0], rtol=1e-11, atol=1e-11)
@@ -129,7 +123,7 @@ def test_order_of_the_features_changes_no_digit(name, seed, size):
 @given(seed=seeds, size=sizes, copies=st.integers(2, 5))
 def test_copies_shift_the_energy_by_their_logarithm(name, seed, size, copies):
     X, queries, _ = problem(seed, size)
-    memory = memory_of(name)
+    memory = exact_memory(name, 1.9)
     a = answers(memory.fit(X), queries)
     b = answers(memory.fit(np.repeat(X, copies, axis=0)), queries)
     np.testing.assert_allclose(b[0], a[0] - np.log(copies) / memory.beta_, rtol=1e-12, atol=1e-12)
@@ -141,7 +135,7 @@ def test_copies_shift_the_energy_by_their_logarithm(name, seed, size, copies):
 @given(seed=seeds, size=sizes, level=st.sampled_from([0.0, -3.5, 1e6]))
 def test_constant_columns_change_no_energy_and_no_state(name, seed, size, level):
     X, queries, _ = problem(seed, size)
-    memory = memory_of(name)
+    memory = exact_memory(name, 1.9)
     a = answers(memory.fit(X), queries)
     wider = [np.insert(rows, size[1] // 2, level, axis=1) for rows in (X, queries)]
     b = answers(memory.fit(wider[0]), wider[1])
