@@ -108,7 +108,7 @@ class CompactSums(KernelSums):
             share = weights / sets.sums(weights)[sets.query]
             shape = (len(sets.indptr) - 1, len(self.points))
             parts.append(csr_array((share, sets.indices, sets.indptr), shape=shape))
-        return vstack(parts, format="csr")
+        return csr_array(vstack(parts))
 
     def covers(self, X: Floats) -> np.ndarray:
         return np.concatenate([sets.covered for _, sets in self._sets(X)])
@@ -148,7 +148,7 @@ class UnboundedSums(KernelSums):
                 for start, terms in self._terms(X[rows], self.kernel.log_slope)
             ]
             parts.append(_sparse(tiles, len(self.points)))
-        return vstack(parts, format="csr")
+        return csr_array(vstack(parts))
 
     def covers(self, X: Floats) -> np.ndarray:
         # only what is too far away to be squared in bandwidths can be out of reach

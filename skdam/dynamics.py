@@ -141,5 +141,5 @@ def _join(parts: list) -> object:
     if isinstance(first, list):
         return [row for part in parts for row in part]
     if isinstance(first, csr_array):
-        return vstack(parts, format="csr")
+        return csr_array(vstack(parts))
     return np.concatenate(parts)
