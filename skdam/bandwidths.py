@@ -208,6 +208,19 @@ def choose_bandwidth(rule: str, X: Floats, weights: Floats, kernel: Kernel) -> f
 
     The rules are described where users meet them: the kernel memories' parameter `bandwidth`.
 
+    Parameters
+    ----------
+    rule : {"nearest", "scott", "silverman", "loo"}
+    X : ndarray of shape (K, D), float64, C order
+    weights : ndarray of shape (K,)
+        Positive frequencies.
+    kernel : Kernel
+
+    Returns
+    -------
+    bandwidth : float
+        In data units.
+
     Raises
     ------
     ValueError
