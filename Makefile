@@ -8,13 +8,14 @@ pip = $(bin)/python -m pip --quiet --disable-pip-version-check
 export SCIPY_ARRAY_API = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest lint clean
+.PHONY: help demo test test-oldest lint doc clean
 
 help:
 	@echo "make demo         store, damage, retrieve, score and sample real digits; draw digits.png"
 	@echo "make test         the whole test suite"
 	@echo "make test-oldest  the same on the oldest supported dependencies"
 	@echo "make lint         ruff"
+	@echo "make doc          the documentation, into doc/_build/html"
 	@echo "make clean        remove the environments"
 
 demo: $(VENV)/.plot
@@ -30,8 +31,12 @@ lint: $(VENV)/.lint
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 
+doc: $(VENV)/.doc
+	$(bin)/python -m sphinx -W --keep-going -q -b html doc doc/_build/html
+	@echo "doc/_build/html/index.html"
+
 clean:
-	rm -rf .venv .venv-oldest
+	rm -rf .venv .venv-oldest doc/_build doc/generated doc/examples
 
 # An environment holds one stamp for each thing installed into it.
 $(bin)/python:
@@ -45,6 +50,10 @@ $(VENV)/.plot: pyproject.toml | $(bin)/python
 
 $(VENV)/.test: pyproject.toml | $(VENV)/.plot
 	$(pip) install --group test
+	@touch $@
+
+$(VENV)/.doc: pyproject.toml | $(VENV)/.plot
+	$(pip) install --group doc
 	@touch $@
 
 $(VENV)/.lint: pyproject.toml | $(bin)/python
