@@ -8,7 +8,7 @@ pip = $(bin)/python -m pip --quiet --disable-pip-version-check
 export SCIPY_ARRAY_API = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest lint doc clean
+.PHONY: help demo test test-oldest lint doc bench clean
 
 help:
 	@echo "make demo         store, damage, retrieve, score and sample real digits; draw digits.png"
@@ -16,6 +16,7 @@ help:
 	@echo "make test-oldest  the same on the oldest supported dependencies"
 	@echo "make lint         ruff"
 	@echo "make doc          the documentation, into doc/_build/html"
+	@echo "make bench        side-by-side comparisons with other software"
 	@echo "make clean        remove the environments"
 
 demo: $(VENV)/.plot
@@ -34,6 +35,9 @@ lint: $(VENV)/.lint
 doc: $(VENV)/.doc
 	$(bin)/python -m sphinx -W --keep-going -q -b html doc doc/_build/html
 	@echo "doc/_build/html/index.html"
+
+bench: $(VENV)/.test
+	$(bin)/python -W ignore benchmarks/accuracy.py
 
 clean:
 	rm -rf .venv .venv-oldest doc/_build doc/generated doc/examples

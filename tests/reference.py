@@ -133,3 +133,27 @@ def gradient(name, memories, weights, bandwidth, x, epsilon=0.0) -> np.ndarray:
         up, down = (energy(name, memories, weights, bandwidth, end, epsilon) for end in ends)
         slopes.append(float((up - down) / (2 * number(h))))
     return np.array(slopes)
+
+
+# --- densities of data on a grid, whose squared distances are exact in floats -----------------
+
+
+def eighths(X: np.ndarray, n_queries: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows of integers and noisy ones in steps of 1/8, and their exact squared distances."""
+    rng, half = np.random.default_rng(0), n_queries // 2
+    noisy = X[200 : 200 + half] + rng.integers(-32, 33, (half, X.shape[1])) / 8
+    queries = np.concatenate([X[:half], noisy])
+    difference = (8 * (queries[:, None] - X)).astype(np.int64)
+    return queries, (difference**2).sum(axis=2) / 64  # exact: far below 2^53
+
+
+def grid_densities(name, squared, bandwidth, n_features) -> list[tuple[float, float]]:
+    """Return (log density, S) for each query from exact squared distances to equal memories."""
+    limit, found = mp.mpf(bandwidth) ** 2, []
+    log_z = n_features * mp.log(mp.mpf(bandwidth)) + mp.log(integral(name, n_features))
+    for row in squared.tolist():
+        u = [mp.mpf(value) / limit for value in row]
+        total = mp.fsum(PROFILES[name](v) for v in u if name == "gaussian" or v < 1)
+        value = mp.log(total) - mp.log(len(row)) - log_z if total else mp.mpf("-inf")
+        found.append((float(value), float(total)))
+    return found

@@ -15,32 +15,16 @@ BANDWIDTHS = [1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 100.0]
 every_kernel = pytest.mark.parametrize("name", KERNEL_MEMORIES)
 
 
-def densities(name, squared, bandwidth, n_features):
-    """Return (log density, S) for each query from exact squared distances (integers)."""
-    limit = mp.mpf(bandwidth) ** 2
-    log_z = n_features * mp.log(mp.mpf(bandwidth)) + mp.log(reference.integral(name, n_features))
-    for row in squared.tolist():
-        u = [mp.mpf(value) / limit for value in row]
-        total = mp.fsum(reference.PROFILES[name](v) for v in u if name == "gaussian" or v < 1)
-        value = mp.log(total) - mp.log(len(row)) - log_z if total else mp.mpf("-inf")
-        yield float(value), float(total)
-
-
-def digits_and_queries():
-    """Return the digits, queries on a grid of eighths, and their exact squared distances."""
-    X, rng = load_digits().data, np.random.default_rng(0)
-    queries = np.concatenate([X[:4], X[200:204] + rng.integers(-32, 33, (4, 64)) / 8])
-    difference = (8 * (queries[:, None] - X)).astype(np.int64)
-    return X, queries, (difference**2).sum(axis=2) / 64  # exact: far below 2^53
-
-
 @pytest.mark.parametrize("bandwidth", BANDWIDTHS)
 @pytest.mark.parametrize("name", ["epanechnikov", "gaussian"])
 def test_log_density_of_digits_equals_fifty_digits(name, bandwidth):
-    X, queries, squared = digits_and_queries()
+    X = load_digits().data
+    queries, squared = reference.eighths(X, n_queries=8)
     found = KERNEL_MEMORIES[name](bandwidth=bandwidth).fit(X).score_samples(queries)
     assert found.dtype == np.float64
-    for value, (exact, total) in zip(found, densities(name, squared, bandwidth, 64), strict=True):
+    for value, (exact, total) in zip(
+        found, reference.grid_densities(name, squared, bandwidth, 64), strict=True
+    ):
         if np.isinf(exact):
             assert value == exact
         else:
