@@ -14,7 +14,7 @@ help:
 	@echo "make demo         store, damage, retrieve, score and sample real digits; draw digits.png"
 	@echo "make test         the whole test suite"
 	@echo "make test-oldest  the same on the oldest supported dependencies"
-	@echo "make lint         ruff"
+	@echo "make lint         ruff and mypy"
 	@echo "make doc          the documentation, into doc/_build/html"
 	@echo "make bench        side-by-side comparisons with other software"
 	@echo "make clean        remove the environments"
@@ -31,6 +31,7 @@ test-oldest:
 lint: $(VENV)/.lint
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
+	$(bin)/mypy
 
 doc: $(VENV)/.doc
 	$(bin)/python -m sphinx -W --keep-going -q -b html doc doc/_build/html
@@ -60,6 +61,6 @@ $(VENV)/.doc: pyproject.toml | $(VENV)/.plot
 	$(pip) install --group doc
 	@touch $@
 
-$(VENV)/.lint: pyproject.toml | $(bin)/python
+$(VENV)/.lint: pyproject.toml | $(VENV)/.plot
 	$(pip) install --group lint
 	@touch $@

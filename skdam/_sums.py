@@ -5,8 +5,9 @@ stream over all memories in the log domain.  The loops are here; the formulas ar
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
@@ -24,6 +25,8 @@ from ._math import (
 )
 from .kernels import CompactKernel, Kernel, UnboundedKernel
 
+#: A log profile or log slope: a function of u.
+LogTerm = Callable[[Floats], Floats]
 #: Terms smaller than exp(-NEGLIGIBLE) times the largest cannot change a sum of 1e6 by 1e-13.
 NEGLIGIBLE = 45.0
 #: Smaller shares than this are left out of `members`.
@@ -67,9 +70,9 @@ def kernel_sums(
     points: Points, weights: Floats, kernel: Kernel, algorithm: str = "auto"
 ) -> KernelSums:
     """Return the sums of `kernel` over weighted points, by the way that suits its support."""
-    if np.isfinite(kernel.support):
+    if isinstance(kernel, CompactKernel):
         return CompactSums(points, weights, kernel, algorithm)
-    return UnboundedSums(points, weights, kernel)
+    return UnboundedSums(points, weights, cast(UnboundedKernel, kernel))
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +165,7 @@ class UnboundedSums(KernelSums):
         return np.empty((len(self.points), 0))
 
     def _stream(
-        self, X: Floats, log_term, vectors: Floats, skip: Integers | None = None
+        self, X: Floats, log_term: LogTerm, vectors: Floats, skip: Integers | None = None
     ) -> tuple[Floats, Floats]:
         log_sum, mean = np.empty(len(X)), np.empty((len(X), vectors.shape[1]))
         for rows in row_blocks(len(X), 8 * vectors.shape[1] + 8):
@@ -174,7 +177,7 @@ class UnboundedSums(KernelSums):
         return log_sum, mean
 
     def _terms(
-        self, X: Floats, log_term, skip: Integers | None = None
+        self, X: Floats, log_term: LogTerm, skip: Integers | None = None
     ) -> Iterator[tuple[int, Floats]]:
         """Yield (first column, log of weighted terms), direct wherever an error could count."""
         queries, limit = self.points.lift(X), self.points.radius_squared
@@ -196,7 +199,7 @@ class UnboundedSums(KernelSums):
 
 
 def _bounds(
-    squared: Floats, error: Floats, limit: float, log_term, weights: Floats
+    squared: Floats, error: Floats, limit: float, log_term: LogTerm, weights: Floats
 ) -> tuple[Floats, Floats]:
     """Bound the log terms of a tile from below and above (profiles never rise)."""
     with np.errstate(invalid="ignore"):

@@ -3,6 +3,8 @@
 Every rule is equivariant: scaling the data scales the bandwidth.  Weights are frequencies.
 """
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
@@ -10,10 +12,12 @@ from scipy.optimize import minimize_scalar
 from ._math import Floats, Points, distinct_rows, nearest, power_of_two
 from ._sums import kernel_sums
 from ._validation import check_fraction, check_positive, check_rows
+from .energies import KernelEnergy
 from .kernels import KERNELS, Kernel, find_kernel
 
 __all__ = [
     "RULES",
+    "KernelModel",
     "bandwidth_from_beta",
     "beta_from_bandwidth",
     "choose_bandwidth",
@@ -25,6 +29,12 @@ __all__ = [
 #: Compact kernels: the default radius as a share of the median nearest-neighbour distance.
 #: It stays off every ratio of distances of one-hot, grid and +-1 data (below 400 features).
 NEAREST_SHARE = 0.95
+
+
+class KernelModel(Protocol):
+    """A fitted kernel memory, as seen from here."""
+
+    def _energy(self) -> KernelEnergy: ...
 
 
 def bandwidth_from_beta(beta: ArrayLike, kernel: str | Kernel = "epanechnikov") -> float | Floats:
@@ -167,7 +177,7 @@ def preserving_bandwidth(X: ArrayLike, fraction: float) -> float:
     return float(target - min(gap, (1.0 - NEAREST_SHARE) * target))
 
 
-def leave_one_out_log_likelihood(memory) -> Floats:
+def leave_one_out_log_likelihood(memory: KernelModel) -> Floats:
     r"""Return each memory's log density under all the *other* memories.
 
     .. math:: \log \frac{S(\xi_\mu) - w_\mu k(0)}{(W - w_\mu) Z}
@@ -263,8 +273,8 @@ def _leave_one_out(rows: Floats, weights: Floats, kernel: Kernel) -> float:
     if np.isfinite(kernel.support):  # below `unit` some memory is out of reach of all others
         grid = np.linspace(1e-6, np.log(2.0 * reach / unit), 25)
     else:  # at the optimum the mean of u is D
-        ends = np.array([distances.min() / 2, 2.0 * reach]) / np.sqrt(rows.shape[1])
-        grid = np.linspace(*np.log(ends / unit), 25)
+        low, high = distances.min() / 2 / unit, 2.0 * reach / unit
+        grid = np.linspace(np.log(low), np.log(high), 25) - np.log(rows.shape[1]) / 2
     best = int(np.argmin([loss(point) for point in grid]))
     bracket = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
     found = minimize_scalar(loss, bounds=bracket, method="bounded", options={"xatol": 1e-9})

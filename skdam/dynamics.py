@@ -5,7 +5,7 @@ May change before 1.0.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
@@ -16,7 +16,9 @@ __all__ = ["RetrievalResult", "Settled", "SteppingEnergy", "fixed_point"]
 class SteppingEnergy(Protocol):
     """What `fixed_point` asks of an energy."""
 
-    bandwidth: float
+    @property
+    def bandwidth(self) -> float:
+        """The length that steps are measured in."""
 
     def step(self, X: np.ndarray) -> np.ndarray:
         """Return the next states."""
@@ -64,9 +66,8 @@ class RetrievalResult:
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
         """Put the results of consecutive blocks of queries back together."""
-        return cls(
-            **{f.name: _join([getattr(part, f.name) for part in parts]) for f in fields(cls)}
-        )
+        joined = {f.name: _join([getattr(part, f.name) for part in parts]) for f in fields(cls)}
+        return cls(**joined)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +135,7 @@ def fixed_point(
     return Settled(state, n_iter, converged, history)
 
 
-def _join(parts: list) -> object:
+def _join(parts: list) -> Any:
     first = parts[0]
     if len(parts) == 1 or first is None:
         return first

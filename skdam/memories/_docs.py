@@ -55,10 +55,12 @@ def shared(**words: str) -> Callable[[Class], Class]:
     """Fill ``<name>`` lines of a class docstring with the shared paragraph of that name."""
 
     def fill(cls: Class) -> Class:
+        doc = cls.__doc__ or ""
         for name, text in _SHARED.items():
             for word in ("radius", "beta"):
                 text = text.replace("{" + word + "}", words.get(word, ""))
-            cls.__doc__ = cls.__doc__.replace(f"<{name}>", text.replace("\n", "\n    "))
+            doc = doc.replace(f"<{name}>", text.replace("\n", "\n    "))
+        cls.__doc__ = doc
         return cls
 
     return fill

@@ -1,6 +1,7 @@
 """What a kernel memory answers: states, energies, densities and samples."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -211,7 +212,7 @@ class BaseKernelMemory(KernelStore):
         model = self._model()
         return Retrieval(self._energy(), model.outside, self.max_iter, model.tol)
 
-    def _rowwise(self, X: ArrayLike, formula) -> np.ndarray:
+    def _rowwise(self, X: ArrayLike, formula: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         X = check_rows(X, self)
         parts = self._split(lambda rows: formula(X[rows].astype(np.float64, copy=False)), len(X))
         return np.concatenate(parts)
