@@ -53,22 +53,30 @@ def check_rows(
     *,
     reset: bool = False,
     gaps: bool = False,
-    n_rows: int = 1,
 ) -> np.ndarray:
     """Return rows of float64 or float32 (kept) in C order; with `gaps` NaN is let through.
 
-    With an estimator, features are counted and named (`reset`) or compared.
+    With an estimator, features are counted and named (`reset`) or compared; without one rows are
+    float64.
     """
     _refuse_silent_casts(X)
-    options = {
-        "dtype": FLOATS,
-        "order": "C",
-        "ensure_all_finite": "allow-nan" if gaps else True,
-        "ensure_min_samples": n_rows,
-    }
+    options = {"dtype": FLOATS, "order": "C", "ensure_all_finite": "allow-nan"}
     if estimator is None:
-        return check_array(X, input_name="X", **options).astype(np.float64, copy=False)
-    return validate_data(estimator, X, reset=reset, **options)
+        rows = check_array(X, input_name="X", **options).astype(np.float64, copy=False)
+    else:
+        rows = validate_data(estimator, X, reset=reset, **options)
+    if not gaps:
+        _refuse_gaps(rows)
+    return rows
+
+
+def _refuse_gaps(X: np.ndarray) -> None:
+    gaps = np.isnan(X).any(axis=1)
+    if gaps.any():
+        raise ValueError(
+            f"X contains NaN in {gaps.sum()} rows, the first of them row {gaps.argmax()}. Fill the"
+            " gaps, or complete them with a memory: retrieve(X, known=~np.isnan(X))."
+        )
 
 
 def _refuse_silent_casts(X: object) -> None:

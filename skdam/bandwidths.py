@@ -3,11 +3,14 @@
 Every rule is equivariant: scaling the data scales the bandwidth.  Weights are frequencies.
 """
 
+from __future__ import annotations  # help() then shows ArrayLike, not its expansion
+
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
+from sklearn.utils.validation import check_is_fitted
 
 from ._math import Floats, Points, distinct_rows, nearest, power_of_two
 from ._sums import kernel_sums
@@ -198,6 +201,8 @@ def leave_one_out_log_likelihood(memory: KernelModel) -> Floats:
     ------
     ValueError
         If all memories are equal.
+    NotFittedError, TypeError
+        If `memory` is not fitted, or no estimator.
 
     Examples
     --------
@@ -206,6 +211,7 @@ def leave_one_out_log_likelihood(memory: KernelModel) -> Floats:
     >>> leave_one_out_log_likelihood(GaussianMemory(bandwidth=1.0).fit([[0.0], [1.0]])).round(4)
     array([-1.4189, -1.4189])
     """
+    check_is_fitted(memory)
     energy = memory._energy()
     patterns = energy.patterns
     rows = patterns.points.rows

@@ -24,7 +24,7 @@ class SteppingEnergy(Protocol):
         """Return the next states."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RetrievalResult:
     """How each query was retrieved: one entry per query.
 
@@ -43,10 +43,14 @@ class RetrievalResult:
         were filled in).
     recalled : ndarray of shape (n,), int
         Index into `memories_` of the stored memory that came back (its first copy); -1 if the
-        state is none of them.
+        state is none of them. With the Epanechnikov kernel the state equals it, up to the rounding
+        of a mean. Other kernels reach a memory in the limit only, and shifted by the others' pull:
+        it came back if the state lies within half a bandwidth of it and it has, with its copies,
+        more than 1/sqrt(2) of the pull.
     members : csr_array of shape (n, K), float64
         Which memories make the state: shares that add up to 1, so that ``members @ memories_`` is
-        the state (unless coordinates were held).  Empty rows off the support.
+        the state (unless coordinates were held). Empty rows off the support; as many entries as
+        memories make the states, which for a wide kernel is all of them (`transform` makes none).
     trajectory : list of ndarray of shape (n_iter + 1, D), or None
         The states from the start on, one array per query, with ``record=True``.
     energies : list of ndarray of shape (n_iter + 1,), or None
@@ -62,6 +66,12 @@ class RetrievalResult:
     members: csr_array
     trajectory: list[np.ndarray] | None = None
     energies: list[np.ndarray] | None = None
+
+    def __repr__(self) -> str:
+        counts = {name: int(getattr(self, name).sum()) for name in ("converged", "in_support")}
+        counts["recalled"] = int(np.sum(self.recalled >= 0))
+        told = ", ".join(f"{count} {name}" for name, count in counts.items())
+        return f"RetrievalResult({len(self.state)} queries: {told})"
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:

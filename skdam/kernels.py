@@ -120,7 +120,11 @@ class PowerKernel(CompactKernel):
     True
     """
 
-    power: int
+    power: float
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.power < np.inf:  # below, the profile is not convex
+            raise InvalidParameterError(f"power must be at least 1 and finite, got {self.power!r}.")
 
     @property
     def is_flat(self) -> bool:

@@ -1,17 +1,16 @@
 """Rules for the bandwidth: each against an oracle, all equivariant, none on a tie."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import reference
+from cases import KERNEL_MEMORIES
 from reference import mp
 from scipy.spatial.distance import cdist
 from scipy.stats import gaussian_kde, ortho_group
+from sklearn.exceptions import NotFittedError
 
-from skdam import bandwidths
+from skdam import GaussianMemory, bandwidths
 from skdam.bandwidths import RULES, choose_bandwidth
-from skdam.energies import KernelEnergy
 from skdam.kernels import KERNELS
 
 every_rule = pytest.mark.parametrize("rule", RULES)
@@ -99,8 +98,8 @@ def left_out(X, weights, name, bandwidth):
 def test_leave_one_out_leaves_the_whole_memory_out(name, offset):
     X, weights = cloud(12, 2) + offset, np.random.default_rng(1).uniform(1, 3, 12)
     place = np.array([0, 0, *range(12), 5])  # copies count as weight
-    energy = KernelEnergy.of(X[place], weights[place], KERNELS[name], 1.7)
-    found = bandwidths.leave_one_out_log_likelihood(SimpleNamespace(_energy=lambda: energy))
+    memory = KERNEL_MEMORIES[name](bandwidth=1.7).fit(X[place], sample_weight=weights[place])
+    found = bandwidths.leave_one_out_log_likelihood(memory)
     summed = weights * np.bincount(place)
     np.testing.assert_allclose(found, left_out(X, summed, name, 1.7)[place], rtol=1e-11)
 
@@ -108,8 +107,7 @@ def test_leave_one_out_leaves_the_whole_memory_out(name, offset):
 @pytest.mark.parametrize("bandwidth", [0.01, 0.03, 0.1])
 def test_leave_one_out_is_right_where_only_the_own_term_is_large(bandwidth):
     X = cloud(12, 2) + np.where(np.arange(12) % 2, 1e6, -1e6)[:, None]
-    energy = KernelEnergy.of(X, np.ones(12), KERNELS["gaussian"], bandwidth)
-    found = bandwidths.leave_one_out_log_likelihood(SimpleNamespace(_energy=lambda: energy))
+    found = bandwidths.leave_one_out_log_likelihood(GaussianMemory(bandwidth=bandwidth).fit(X))
     np.testing.assert_allclose(found, left_out(X, np.ones(12), "gaussian", bandwidth), rtol=1e-11)
 
 
@@ -218,3 +216,12 @@ def test_functions_check_their_rows(function):
     ]:
         with pytest.raises(ValueError, match=message):
             getattr(bandwidths, function)(wrong, 0.5)
+
+
+def test_leave_one_out_wants_a_fitted_memory():
+    with pytest.raises(NotFittedError, match="GaussianMemory instance is not fitted yet"):
+        bandwidths.leave_one_out_log_likelihood(GaussianMemory())
+    with pytest.raises(TypeError, match="3 is not an estimator instance"):
+        bandwidths.leave_one_out_log_likelihood(3)
+    with pytest.raises(ValueError, match="leave_one_out_log_likelihood' needs at least 2 distinct"):
+        bandwidths.leave_one_out_log_likelihood(GaussianMemory(bandwidth=1.0).fit([[1.0], [1.0]]))

@@ -76,3 +76,9 @@ def test_results_of_blocks_join_in_order():
     assert joined.members.toarray().tolist() == [[1.0] * 3, [1.0] * 3, [2.0] * 3]
     assert [path[0] for path in joined.trajectory] == [1.0, 1.0, 2.0]
     assert joined.energies is None
+
+
+def test_a_result_prints_its_counts():
+    n = np.array([1, 0, 1])
+    result = RetrievalResult(n, n, n, n > 0, n > 1, n - 1, None)
+    assert repr(result) == "RetrievalResult(3 queries: 2 converged, 0 in_support, 2 recalled)"

@@ -9,7 +9,7 @@ from reference import PROFILES, integral, mp
 from scipy import stats
 from scipy.integrate import quad
 
-from skdam.kernels import KERNELS, CompactKernel, find_kernel
+from skdam.kernels import KERNELS, CompactKernel, PowerKernel, find_kernel
 
 every_kernel = pytest.mark.parametrize("name", KERNELS)
 compact = pytest.mark.parametrize(
@@ -127,3 +127,9 @@ def test_find_kernel_takes_names_and_kernels_only():
     for wrong in ("tricube", None, 3):
         with pytest.raises(ValueError, match=f"kernel must be one of .*epanechnikov.*{wrong!r}"):
             find_kernel(wrong)
+
+
+@pytest.mark.parametrize("power", [0, -1, 0.5, np.inf, np.nan])
+def test_power_below_one_is_refused(power):
+    with pytest.raises(ValueError, match=f"power must be at least 1 and finite, got {power}"):
+        PowerKernel(power)

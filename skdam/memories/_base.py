@@ -1,5 +1,7 @@
 """What all memories share: their place in a pipeline, persistence, and work split over threads."""
 
+from __future__ import annotations  # help() then shows ArrayLike, not its expansion
+
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable

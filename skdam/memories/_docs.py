@@ -11,7 +11,8 @@ _SHARED = {
 
     - "nearest": from the median nearest-neighbour distance m of the distinct memories: compact
       kernels take ``0.95 m`` (somewhat more than half of the memories stay exact minima, the rest
-      merge), the Gaussian ``m / sqrt(3 log K)`` (the widest that keeps cross-talk below K^-1/2).
+      merge), the Gaussian ``m / sqrt(3 log K)`` (the widest at which memories at distance m, all
+      together, disturb each other by less than K^-1/2).
     - "scott", "silverman": the rules of density estimation,
       ``s n^(-1/(D+4))``, times ``(4/(D+2))^(1/(D+4))`` for the latter, with s^2 the mean variance
       of a feature, times the canonical ratio of the kernel to the Gaussian.
@@ -21,7 +22,8 @@ _SHARED = {
     "dynamics": """dynamics : {"mean_shift"}, default="mean_shift"
     How a state moves: to the mean of the memories that pull on it, until it stays.""",
     "max_iter": """max_iter : int, default=300
-    Most steps of one retrieval.""",
+    Most steps of one retrieval. 1 is the one-step model, as of attention: it never warns that a
+    state was still moving.""",
     "tol": """tol : float, default=1e-6
     A state is done when no coordinate moves by more than this many bandwidths.""",
     "n_jobs": """n_jobs : int or None, default=None

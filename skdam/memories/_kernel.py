@@ -105,7 +105,9 @@ class GaussianMemory(BaseKernelMemory):
               \qquad \sigma = 1/\sqrt{\beta}
 
     Every memory pulls on every state, so that a memory comes back in the limit and up to the
-    cross-talk of the others. The normalised density is scikit-learn's Gaussian `KernelDensity`.
+    cross-talk of the others. The normalised density is that of scikit-learn's Gaussian
+    `KernelDensity` (which errs by many nats in high dimension, unless run with one leaf); `score`
+    is its mean over the rows, not its sum.
 
     Parameters
     ----------

@@ -1,5 +1,7 @@
 """What a kernel memory answers: states, energies, densities and samples."""
 
+from __future__ import annotations  # help() then shows ArrayLike, not its expansion
+
 import warnings
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """What a kernel memory stores: rows, weights, a bandwidth; appended, forgotten, never half done."""
 
+from __future__ import annotations  # help() then shows ArrayLike, not its expansion
+
 from abc import abstractmethod
 from dataclasses import dataclass
 from numbers import Integral
@@ -11,7 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._active import BACK_ENDS
-from .._math import distinct_rows
+from .._math import distinct_rows, nearest
 from .._patterns import Patterns
 from .._validation import (
     COUNT,
@@ -126,7 +128,9 @@ class KernelStore(Memory):
         Parameters
         ----------
         X : array-like of shape (n, D)
-            Rows to forget, exactly as they are in `memories_`.
+            Rows to forget, exactly as they are in `memories_`; those of a list of indices are
+            ``memory.memories_[indices]``. (The earlier steps of a pipeline may round a row alone
+            otherwise than in its batch.)
 
         Returns
         -------
@@ -144,9 +148,12 @@ class KernelStore(Memory):
             mine, theirs = label[: len(self.memories_)], label[len(self.memories_) :]
             unknown = np.flatnonzero(~np.isin(theirs, mine))
             if unknown.size:
+                points = self._prepared.points
+                row = X[unknown[:1]].astype(np.float64, copy=False)
                 raise ValueError(
-                    f"{unknown.size} of {len(X)} rows are not stored in this memory,"
-                    f" the first of them row {unknown[0]}; none was forgotten."
+                    f"{unknown.size} of {len(X)} rows are not stored in this memory, the first of"
+                    f" them row {unknown[0]} (nearest stored row at distance"
+                    f" {nearest(points, points.lift(row))[1].item():.3g}); none was forgotten."
                 )
             kept = ~np.isin(mine, theirs)
             if not kept.any():

@@ -14,7 +14,7 @@ every_kernel = pytest.mark.parametrize("name", KERNEL_MEMORIES)
 X = np.random.default_rng(0).normal(size=(30, 4))
 
 WRONG_ROWS = {
-    "NaN": ([[np.nan, 1.0]], ValueError, "X contains NaN"),
+    "NaN": ([[1.0, 1.0], [np.nan, 1.0]], ValueError, r"X contains NaN in 1 rows.* row 1\. Fill"),
     "infinity": ([[np.inf, 1.0]], ValueError, "X contains infinity"),
     "no rows": (np.empty((0, 3)), ValueError, r"0 sample\(s\) \(shape=\(0, 3\)\)"),
     "no columns": (np.empty((3, 0)), ValueError, r"0 feature\(s\) \(shape=\(3, 0\)\)"),
@@ -56,11 +56,9 @@ METHODS = [
 ]
 
 
-@pytest.mark.parametrize("method", [*METHODS, "inverse_transform", "sample"])
+@pytest.mark.parametrize("method", [*METHODS[1:], "inverse_transform", "sample"])
 def test_an_unfitted_memory_says_so(method):
     arguments = () if method == "sample" else (X,)
-    if method == "partial_fit":
-        return
     with pytest.raises(NotFittedError, match="EpanechnikovMemory instance is not fitted yet"):
         getattr(EpanechnikovMemory(), method)(*arguments)
 
