@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from inspect import signature
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -59,7 +60,9 @@ def check_rows(
     With an estimator, features are counted and named (`reset`) or compared; without one rows are
     float64.
     """
-    _refuse_silent_casts(X)
+    _refuse_silent_casts(X, "X")
+    if isinstance(X, np.ndarray):
+        X = X.astype(X.dtype.newbyteorder("="), copy=False)
     options = {"dtype": FLOATS, "order": "C", "ensure_all_finite": "allow-nan"}
     if estimator is None:
         rows = check_array(X, input_name="X", **options).astype(np.float64, copy=False)
@@ -79,24 +82,35 @@ def _refuse_gaps(X: np.ndarray) -> None:
         )
 
 
-def _refuse_silent_casts(X: object) -> None:
-    """Refuse what scikit-learn would silently turn into numbers."""
-    if issparse(X):
+def _refuse_silent_casts(values: Any, name: str) -> None:
+    """Refuse dates and masked entries, which scikit-learn would silently turn into numbers."""
+    if issparse(values):
         return  # check_array's own message names .toarray()
-    if np.ma.is_masked(X):
+    parts = values if isinstance(values, list | tuple) else [values]
+    if any(np.ma.is_masked(part) for part in parts):
         raise TypeError(
-            "X is a masked array with masked entries, which would be read as data."
+            f"{name} is a masked array with masked entries, which would be read as data."
             " Fill or impute them first, or put NaN and use retrieve(X, known=~X.mask)."
         )
-    if isinstance(X, list | tuple):
-        return  # dates in lists do not convert to floats
-    kind = np.asarray(X).dtype.kind
-    if kind in "mM":
-        raise TypeError(f"X holds dates or time differences (dtype kind {kind!r}), not numbers.")
+    if any(_holds_times(column) for column in _columns(values)):
+        raise TypeError(f"{name} holds dates or time differences, not numbers.")
+
+
+def _columns(values: Any) -> list[np.ndarray]:
+    """Return the columns of a data frame, or the whole of anything else, as arrays."""
+    names = getattr(values, "columns", None)
+    return [np.asarray(values)] if names is None else [np.asarray(values[n]) for n in names]
+
+
+def _holds_times(column: np.ndarray) -> bool:
+    if column.dtype == object:
+        return any(isinstance(value, np.datetime64 | np.timedelta64) for value in column.flat)
+    return column.dtype.kind in "mM"
 
 
 def check_weights(sample_weight: ArrayLike | None, X: np.ndarray) -> np.ndarray:
     """Return one float64 weight per row, finite and not negative."""
+    _refuse_silent_casts(sample_weight, "sample_weight")
     options = {"dtype": np.float64, "ensure_non_negative": True} | _ZEROS_ALLOWED
     return _check_sample_weight(sample_weight, X, **options)
 

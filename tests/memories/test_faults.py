@@ -1,8 +1,11 @@
 """Bad input and bad luck: the right result, or an error that names what is wrong."""
 
 import re
+from datetime import date
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 import scipy.sparse as sp
 from cases import KERNEL_MEMORIES, exact_memory
@@ -28,6 +31,16 @@ WRONG_ROWS = {
     "objects": (np.array([["a", 1.0]], dtype=object), ValueError, "could not convert string"),
     "dates": (np.array([["2026-01-01"]], dtype="M8[D]"), TypeError, "X holds dates or time"),
     "times": (np.array([[3]], dtype="m8[s]"), TypeError, "X holds dates or time"),
+    "date objects": (np.array([[np.datetime64("2026-01-01")]], object), TypeError, "X holds dates"),
+    "dates in lists": ([[np.datetime64("2026-01-01")]], TypeError, "X holds dates or time"),
+    "times in lists": ([[np.timedelta64(3, "s")]], TypeError, "X holds dates or time"),
+    "a column of dates": (pl.DataFrame({"a": [1.0], "b": [date(2026, 1, 1)]}), TypeError, "dates"),
+    "a column of times": (
+        pd.DataFrame({"a": [1.0], "b": [pd.Timedelta(3, "s")]}),
+        TypeError,
+        "X holds dates or time",
+    ),
+    "list of masked rows": ([np.ma.array([1.0, 2.0], mask=[1, 0])], TypeError, "masked array with"),
     "masked": (np.ma.array([[1.0, 2.0]], mask=[[True, False]]), TypeError, "masked array with"),
     "sparse": (sp.csr_array(np.eye(3)), TypeError, r"\.toarray\(\)"),
     "sparse matrix": (sp.coo_matrix(np.eye(3)), TypeError, r"\.toarray\(\)"),
@@ -97,12 +110,14 @@ WRONG_WEIGHTS = [
     ([np.inf, 1.0], "sample_weight contains infinity"),
     ([1e308, 1e308], "sample_weight must have a finite sum"),
     ([[1.0], [1.0]], "Sample weights must be 1D array or scalar"),
+    (np.ma.array([1.0, 2.0], mask=[True, False]), "sample_weight is a masked array"),
+    (np.array([1, 2], dtype="m8[s]"), "sample_weight holds dates or time"),
 ]
 
 
 @pytest.mark.parametrize(("weights", "message"), WRONG_WEIGHTS)
 def test_wrong_weights_are_refused(weights, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         EpanechnikovMemory(bandwidth=1.0).fit(np.eye(2), sample_weight=weights)
 
 
@@ -151,6 +166,8 @@ def test_layout_and_kind_of_the_input_change_nothing(name, tmp_path):
         result = memory.retrieve(rows, record=True)
         np.testing.assert_array_equal(result.state, expected.transform(X))
         assert np.array(rows).tobytes() == before
+    single = exact_memory(name, 1.5).fit(X.astype(">f4"))
+    assert single.memories_.dtype == single.transform(X.astype(">f4")).dtype == np.float32
 
 
 @every_kernel
@@ -169,7 +186,17 @@ def test_extreme_magnitudes_scale_like_any_other(name, scale):
     np.testing.assert_allclose(gradient / scale, plain.gradient(X + 0.1), rtol=1e-7, atol=1e-9)
 
 
-@pytest.mark.parametrize("bandwidth", [1e-308, 1.7e308])
+@pytest.mark.parametrize("bandwidth", [2.3e-308, 4.4e307])
+def test_a_bandwidth_at_the_end_of_the_floats_is_measured_with(bandwidth):
+    X = np.array([[0.0], [0.4], [2.0]]) * bandwidth
+    for name, cls in KERNEL_MEMORIES.items():
+        memory = cls(bandwidth=bandwidth, max_iter=1).fit(X)
+        scores = memory.score_samples(X) + np.log(bandwidth)
+        plain = cls(bandwidth=1.0, max_iter=1).fit(X / bandwidth).score_samples(X / bandwidth)
+        np.testing.assert_allclose(scores, plain, rtol=1e-10, err_msg=name)
+
+
+@pytest.mark.parametrize("bandwidth", [2.2e-308, 4.6e307, 1.7e308])
 def test_a_bandwidth_that_cannot_be_measured_with_is_refused(bandwidth):
     with pytest.raises(ValueError, match=re.escape(f"bandwidth={bandwidth} is not rep")):
         EpanechnikovMemory(bandwidth=bandwidth).fit(X)
