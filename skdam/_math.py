@@ -164,7 +164,8 @@ class Points:
         self, queries: Queries, query: Integers, point: Integers
     ) -> Iterator[tuple[slice, Floats]]:
         for part in slices(len(query), DIRECT_ELEMENTS // self.rows.shape[1]):
-            difference = queries.rows[query[part]] - self.rows[point[part]]
+            with np.errstate(over="ignore"):  # beyond the floats: infinitely far
+                difference = queries.rows[query[part]] - self.rows[point[part]]
             if queries.known is not None:
                 difference *= queries.known[query[part]]
             yield part, difference
@@ -233,14 +234,15 @@ def segment_sums(values: Floats, indptr: Integers) -> Floats:
 
 
 def weighted_offsets(
-    rows: Floats, indices: Integers, weights: Floats, indptr: Integers
+    points: Points, indices: Integers, weights: Floats, indptr: Integers
 ) -> tuple[Floats, Floats]:
-    """Return each segment's first row and the weighted mean of the others relative to it.
+    """Return each segment's first point and the weighted mean of all of them relative to it.
 
-    Relative to its first row the mean of equal rows is exact, and data far from the origin lose
-    nothing.  Each segment is added up in its own order, whatever stands beside it.  Empty segments
-    give zeros.
+    Relative to its first point the mean of equal points is exact, and data far from the origin
+    lose nothing.  Each segment is added up in its own order, whatever stands beside it.  Empty
+    segments give zeros.
     """
+    rows = points.rows
     n_segments, n_features = len(indptr) - 1, rows.shape[1]
     anchor, offset = np.zeros((2, n_segments, n_features))
     filled = np.flatnonzero(indptr[:-1] < indptr[1:])
@@ -250,12 +252,13 @@ def weighted_offsets(
         entries = slice(indptr[part.start], indptr[part.stop])
         lengths = np.diff(indptr[part.start : part.stop + 1])
         difference = rows[indices[entries]] - np.repeat(anchor[part], lengths, axis=0)
+        difference *= points.scale
         pointers = indptr[part.start : part.stop + 1] - indptr[part.start]
         shape = (len(lengths), len(difference))
         summation = csr_array((weights[entries], np.arange(len(difference)), pointers), shape=shape)
         offset[part] = summation @ difference
     offset[filled] /= total[filled, None]
-    return anchor, offset
+    return anchor, offset / points.scale
 
 
 def _segment_batches(indptr: Integers, most: int) -> Iterator[slice]:

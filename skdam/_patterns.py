@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array
 
-from ._math import Floats, Integers, Points, distinct_rows
+from ._math import Floats, Integers, Points, distinct_rows, power_of_two
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,9 @@ class Patterns:
     points : Points
         The distinct rows, in lexicographic order.
     weights : ndarray
-        The summed weight of each.
+        The summed weight of each, in units of `unit`.
+    unit : float
+        A power of two near the largest summed weight: nothing over- or underflows in sums.
     first : ndarray
         Which of the K rows is the first copy of each.
     place : ndarray of shape (K,)
@@ -33,6 +35,7 @@ class Patterns:
 
     points: Points
     weights: Floats
+    unit: float
     first: Integers
     place: Integers
     share: Floats
@@ -42,8 +45,9 @@ class Patterns:
         """Arrange weighted rows (float64, C order), measured in `radius`."""
         first, place = distinct_rows(rows)
         total = np.bincount(place, weights)
+        unit = power_of_two(total.max())
         points = Points.measured(rows[first], radius)
-        return cls(points, total, first, place, weights / total[place])
+        return cls(points, total / unit, unit, first, place, weights / total[place])
 
     def given(self, shares: csr_array) -> csr_array:
         """Pass shares of the distinct rows on to the K given ones, all copies of a row included."""

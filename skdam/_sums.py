@@ -29,6 +29,8 @@ from .kernels import CompactKernel, Kernel, UnboundedKernel
 LogTerm = Callable[[Floats], Floats]
 #: Terms smaller than exp(-NEGLIGIBLE) times the largest cannot change a sum of 1e6 by 1e-13.
 NEGLIGIBLE = 45.0
+#: Beyond this distance from their centre, in bandwidths, points are averaged relative to a point.
+LARGEST_SIZE = 2.0**12
 #: Smaller shares than this are left out of `members`.
 SMALLEST_SHARE = 2.0**-53
 
@@ -60,6 +62,10 @@ class KernelSums(ABC):
     @abstractmethod
     def shares(self, X: Floats) -> csr_array:
         """Return each memory's share in the pull on each row; an empty row off the support."""
+
+    @abstractmethod
+    def share(self, X: Floats, index: Integers) -> Floats:
+        """Return the share of memory ``index[i]`` in the pull on row i."""
 
     @abstractmethod
     def covers(self, X: Floats) -> np.ndarray:
@@ -99,7 +105,7 @@ class CompactSums(KernelSums):
             weights = self._pulls(sets)
             mass[rows] = sets.sums(weights)
             anchor[rows], offset[rows] = weighted_offsets(
-                self.points.rows, sets.indices, weights, sets.indptr
+                self.points, sets.indices, weights, sets.indptr
             )
         anchor[mass == 0] = X[mass == 0]
         return Pull(anchor, offset, _log(mass))
@@ -112,6 +118,14 @@ class CompactSums(KernelSums):
             shape = (len(sets.indptr) - 1, len(self.points))
             parts.append(csr_array((share, sets.indices, sets.indptr), shape=shape))
         return csr_array(vstack(parts))
+
+    def share(self, X: Floats, index: Integers) -> Floats:
+        share = np.empty(len(X))
+        for rows, sets in self._sets(X):
+            weights = self._pulls(sets)
+            own = sets.indices == index[rows][sets.query]
+            share[rows] = sets.sums(weights * own) / sets.sums(weights)
+        return share
 
     def covers(self, X: Floats) -> np.ndarray:
         return np.concatenate([sets.covered for _, sets in self._sets(X)])
@@ -135,23 +149,44 @@ class UnboundedSums(KernelSums):
         return self._stream(X, self.kernel.log_profile, self._no_vectors, skip)[0]
 
     def pull(self, X: Floats) -> Pull:
+        if self.points.sizes.max() > LARGEST_SIZE:
+            return self._pull_from_members(X)
         vectors = self.points.lifted[:, : X.shape[1]]
         log_mass, mean = self._stream(X, self.kernel.log_slope, vectors)
         reached = np.isfinite(log_mass)[:, None]
         anchor = np.where(reached, self.points.centre, X)
         return Pull(anchor, np.where(reached, mean / self.points.scale, 0.0), log_mass)
 
+    def _pull_from_members(self, X: Floats) -> Pull:
+        """Pull relative to a member of each state: the common centre is too far away."""
+        log_mass = self._log_mass(X)
+        anchor, offset = np.empty_like(X), np.empty_like(X)
+        for rows, shares in self._shares(X, log_mass):
+            anchor[rows], offset[rows] = weighted_offsets(
+                self.points, shares.indices, shares.data, shares.indptr
+            )
+        anchor[np.isneginf(log_mass)] = X[np.isneginf(log_mass)]
+        return Pull(anchor, offset, log_mass)
+
     def shares(self, X: Floats) -> csr_array:
-        log_mass = self._stream(X, self.kernel.log_slope, self._no_vectors)[0]
-        log_mass[np.isneginf(log_mass)] = 0.0  # a row that nothing reaches stays empty
-        parts = []
+        return csr_array(vstack([part for _, part in self._shares(X, self._log_mass(X))]))
+
+    def _log_mass(self, X: Floats) -> Floats:
+        return self._stream(X, self.kernel.log_slope, self._no_vectors)[0]
+
+    def _shares(self, X: Floats, log_mass: Floats) -> Iterator[tuple[slice, csr_array]]:
+        log_mass = np.where(np.isneginf(log_mass), 0.0, log_mass)  # what nothing reaches is empty
         for rows in row_blocks(len(X), 40 * len(self.points)):
             tiles = [
                 (start, np.exp(terms - log_mass[rows, None]))
                 for start, terms in self._terms(X[rows], self.kernel.log_slope)
             ]
-            parts.append(_sparse(tiles, len(self.points)))
-        return csr_array(vstack(parts))
+            yield rows, _sparse(tiles, len(self.points))
+
+    def share(self, X: Floats, index: Integers) -> Floats:
+        points = self.points
+        u = points.direct(points.lift(X), np.arange(len(X)), index) / points.radius_squared
+        return np.exp(np.log(self.weights[index]) + self.kernel.log_slope(u) - self._log_mass(X))
 
     def covers(self, X: Floats) -> np.ndarray:
         # only what is too far away to be squared in bandwidths can be out of reach

@@ -13,7 +13,6 @@ from scipy.optimize import minimize_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from ._math import Floats, Points, distinct_rows, nearest, power_of_two
-from ._sums import kernel_sums
 from ._validation import check_fraction, check_positive, check_rows
 from .energies import KernelEnergy
 from .kernels import KERNELS, Kernel, find_kernel
@@ -213,10 +212,8 @@ def leave_one_out_log_likelihood(memory: KernelModel) -> Floats:
     """
     check_is_fitted(memory)
     energy = memory._energy()
-    patterns = energy.patterns
-    rows = patterns.points.rows
-    _require_scale(rows, "leave_one_out_log_likelihood")
-    return _left_out(rows, patterns.weights, energy.kernel, energy.bandwidth)[patterns.place]
+    _require_scale(energy.patterns.points.rows, "leave_one_out_log_likelihood")
+    return energy.left_out()[energy.patterns.place]
 
 
 def choose_bandwidth(rule: str, X: Floats, weights: Floats, kernel: Kernel) -> float:
@@ -271,8 +268,8 @@ def _leave_one_out(rows: Floats, weights: Floats, kernel: Kernel) -> float:
     """Maximise the leave-one-out likelihood: a grid in log bandwidth, then its best bracket."""
 
     def loss(log_bandwidth: float) -> float:
-        scores = _left_out(rows, weights, kernel, unit * float(np.exp(log_bandwidth)))
-        return -float(weights @ scores)
+        bandwidth = unit * float(np.exp(log_bandwidth))
+        return -float(weights @ KernelEnergy.of(rows, weights, kernel, bandwidth).left_out())
 
     distances = _nearest_distances(rows)
     unit, reach = float(distances.max()), _diameter_bound(rows)
@@ -345,11 +342,3 @@ def _canonical_ratio(kernel: Kernel, n_features: int) -> float:
 
     excess = log_roughness(kernel) - log_roughness(KERNELS["gaussian"])
     return float(np.exp(excess / (n_features + 4)))
-
-
-def _left_out(rows: Floats, weights: Floats, kernel: Kernel, bandwidth: float) -> Floats:
-    """Return the log density of each distinct row under all the others."""
-    points = Points.measured(rows, bandwidth)
-    others = kernel_sums(points, weights, kernel).log_sum(rows, skip=np.arange(len(rows)))
-    log_normaliser = kernel.log_normaliser(rows.shape[1], bandwidth)
-    return others - (np.log(weights.sum() - weights) + log_normaliser)

@@ -3,8 +3,9 @@
 May change before 1.0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property, partial
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -31,7 +32,8 @@ class RetrievalResult:
     Attributes
     ----------
     state : ndarray of shape (n, D)
-        The retrieved states, in the dtype of the queries.
+        The retrieved states, in the dtype of the queries; NaN off the support with
+        ``outside="nan"``.
     energy : ndarray of shape (n,), float64
         Their energy; +inf off the support.
     n_iter : ndarray of shape (n,), int
@@ -49,9 +51,9 @@ class RetrievalResult:
         more than 1/sqrt(2) of the pull.
     members : csr_array of shape (n, K), float64
         Which memories make the state: shares that add up to 1, so that ``members @ memories_`` is
-        the state (unless coordinates were held). Empty rows off the support; as many entries as
-        memories make the states, which for a wide kernel is all of them (`transform` makes none).
-    trajectory : list of ndarray of shape (n_iter + 1, D), or None
+        the state (unless coordinates were held). Empty rows off the support. Computed when first
+        asked for: as many entries as memories make the states, for a wide kernel all of them.
+    trajectory : list of ndarray of shape (n_iter + 1, D), float64, or None
         The states from the start on, one array per query, with ``record=True``.
     energies : list of ndarray of shape (n_iter + 1,), or None
         Their energies.
@@ -63,7 +65,7 @@ class RetrievalResult:
     converged: np.ndarray
     in_support: np.ndarray
     recalled: np.ndarray
-    members: csr_array
+    find_members: Callable[[], csr_array]  # called when `members` are first asked for
     trajectory: list[np.ndarray] | None = None
     energies: list[np.ndarray] | None = None
 
@@ -72,6 +74,15 @@ class RetrievalResult:
         counts["recalled"] = int(np.sum(self.recalled >= 0))
         told = ", ".join(f"{count} {name}" for name, count in counts.items())
         return f"RetrievalResult({len(self.state)} queries: {told})"
+
+    @cached_property
+    def members(self) -> csr_array:
+        """The share of each memory in each state."""
+        return self.find_members()
+
+    def __getstate__(self) -> dict:
+        """Carry the members found, not the memory that they were to be found in."""
+        return vars(self) | {"members": self.members, "find_members": None}
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
@@ -82,17 +93,22 @@ class RetrievalResult:
 
 @dataclass(frozen=True, eq=False)
 class Settled:
-    """Where a loop ended: states, steps taken, whether it stopped by itself, all states seen."""
+    """Where a loop ended: states, steps taken, whether it stopped by itself.
+
+    With a record, `history` holds for the start and each step which rows moved, and where to.
+    """
 
     state: np.ndarray
     n_iter: np.ndarray
     converged: np.ndarray
-    history: list[np.ndarray]
+    history: list[tuple[np.ndarray, np.ndarray]]
 
     def trajectory(self) -> list[np.ndarray]:
         """Return each row's own states, from its start to its end."""
-        stacked = np.stack(self.history, axis=1)
-        return [states[: n + 1] for states, n in zip(stacked, self.n_iter, strict=True)]
+        rows, states = (np.concatenate(part) for part in zip(*self.history, strict=True))
+        in_order = states[np.argsort(rows, kind="stable")]
+        ends = np.cumsum(self.n_iter + 1)[:-1]
+        return [path.copy() for path in np.split(in_order, ends)]
 
 
 def fixed_point(
@@ -124,7 +140,7 @@ def fixed_point(
     -------
     Settled
     """
-    state, history = X.copy(), [X.copy()] if record else []
+    state, history = X.copy(), [(np.arange(len(X)), X)] if record else []
     n_iter = np.zeros(len(X), dtype=np.intp)
     converged = np.zeros(len(X), dtype=bool)
     live = np.arange(len(X))
@@ -136,12 +152,13 @@ def fixed_point(
         if held is not None:
             after = np.where(held[live], before, after)
         state[live] = after
-        n_iter[live] += (after != before).any(axis=1)
+        moved = (after != before).any(axis=1)
+        n_iter[live] += moved
+        if record:
+            history.append((live[moved], after[moved]))
         moving = (np.abs(after - before) > tol * energy.bandwidth).any(axis=1)
         converged[live[~moving]] = True
         live = live[moving]
-        if record:
-            history.append(state.copy())
     return Settled(state, n_iter, converged, history)
 
 
@@ -151,6 +168,10 @@ def _join(parts: list) -> Any:
         return first
     if isinstance(first, list):
         return [row for part in parts for row in part]
-    if isinstance(first, csr_array):
-        return csr_array(vstack(parts))
+    if callable(first):
+        return partial(_stack, parts)
     return np.concatenate(parts)
+
+
+def _stack(finders: list[Callable[[], csr_array]]) -> csr_array:
+    return csr_array(vstack([find() for find in finders]))

@@ -9,15 +9,15 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array
 
-from ._math import Floats, Integers, nearest, segment_sums
+from ._math import UNIT_ROUNDOFF, Floats, Integers, nearest
 from ._patterns import Patterns
 from ._sums import KernelSums, kernel_sums
 from .kernels import Kernel
 
 __all__ = ["KernelEnergy"]
 
-#: A state that equals a memory up to this many bandwidths plus roundings *is* that memory.
-_ROUNDING = 2.0**-48
+#: Roundings of a member's distance up to which a mean that equals a memory may differ from it.
+_ROUNDINGS = 64
 #: Kernels that reach memories in the limit only: the share of the pull above which one came back
 #: (irrational, so that no number of equal memories and copies can tie), and how near it must be.
 _MAJORITY = 0.5**0.5
@@ -78,24 +78,26 @@ class KernelEnergy:
         patterns = self.patterns
         return kernel_sums(patterns.points, patterns.weights, self.kernel, self.algorithm)
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether steps end at an exact fixed point."""
-        return self.kernel.is_flat
-
     def value(self, X: Floats) -> Floats:
-        """Return E(x) in squared data units; +inf off the support if epsilon is 0."""
-        log_sum = self.sums.log_sum(X)
-        if self.epsilon > 0:
-            log_sum = np.logaddexp(np.log(self.epsilon), log_sum)
+        """Return E(x) in squared data units; +inf off the support if epsilon is 0.
+
+        It is infinite or 0, too, where the number itself is not representable.
+        """
+        log_sum = self._log_sum(X)
         # r in two factors: its square may not be representable where the product is
         with np.errstate(over="ignore", under="ignore"):
             return self.bandwidth * (0.0 - log_sum) * (self.bandwidth / self.kernel.curvature)
 
     def log_density(self, X: Floats) -> Floats:
         """Return log S - log(sum of weights) - log Z, the normalised log density (epsilon = 0)."""
-        log_normaliser = self.kernel.log_normaliser(X.shape[1], self.bandwidth)
-        return self.sums.log_sum(X) - (np.log(self.patterns.weights.sum()) + log_normaliser)
+        return self._normalised(self.sums.log_sum(X), self.patterns.weights.sum())
+
+    def left_out(self) -> Floats:
+        """Return the log density of each distinct memory under all the others."""
+        rows, weights = self.patterns.points.rows, self.patterns.weights
+        before, after = np.cumsum(weights), np.cumsum(weights[::-1])[::-1]
+        others = np.append(0.0, before[:-1]) + np.append(after[1:], 0.0)  # no difference: exact
+        return self._normalised(self.sums.log_sum(rows, skip=np.arange(len(rows))), others)
 
     def gradient(self, X: Floats) -> Floats:
         r"""Return the gradient of E in data units; 0 off the support.
@@ -103,11 +105,10 @@ class KernelEnergy:
         .. math:: \nabla E = \frac{2}{\beta r^2}
                   \frac{\sum_\mu -w_\mu k'(u_\mu)\,(x - \xi_\mu)}{\epsilon + S(x)}
         """
-        pull, log_sum = self.sums.pull(X), self.sums.log_sum(X)
-        if self.epsilon > 0:
-            log_sum = np.logaddexp(np.log(self.epsilon), log_sum)
+        pull, log_sum = self.sums.pull(X), self._log_sum(X)
         active = np.isfinite(pull.log_mass)
-        ratio = np.exp(np.subtract(pull.log_mass, log_sum, out=np.zeros(len(X)), where=active))
+        log_mass = pull.log_mass + np.log(self.patterns.unit)
+        ratio = np.exp(np.subtract(log_mass, log_sum, out=np.zeros(len(X)), where=active))
         away = (X - pull.anchor) - pull.offset
         return (2.0 / self.kernel.curvature) * np.where(active, ratio, 0.0)[:, None] * away
 
@@ -132,20 +133,40 @@ class KernelEnergy:
             points, queries = points.lift_known(X, known)
         return self.patterns.points.rows[nearest(points, queries)[0]]
 
-    def members(self, X: Floats) -> tuple[csr_array, Integers]:
-        """Return each memory's share in each state, and the memory that each state is, or -1.
+    def members(self, X: Floats) -> csr_array:
+        """Return the share of each of the K given memories in each state; rows sum to 1."""
+        return self.patterns.given(self.sums.shares(X))
+
+    def recalled(self, X: Floats) -> Integers:
+        """Return which of the K given memories each state is (its first copy), or -1.
 
         With a flat kernel a state is a memory if it equals it, up to the rounding of a mean.  The
         others reach a memory in the limit only, and shifted by cross-talk: there it came back if
         it lies within half a bandwidth and has, with its copies, over 1/sqrt(2) of the pull.
         """
-        shares, points = self.sums.shares(X), self.patterns.points
+        points = self.patterns.points
         index, distance = nearest(points, points.lift(X))
-        if self.is_exact:
-            same = distance <= _ROUNDING * (self.bandwidth + np.abs(X).max(axis=1))
+        if self.kernel.is_flat:
+            same = (distance <= self._rounding(X)) & (distance < self.bandwidth)
         else:
             same = distance <= _NEARBY * self.bandwidth
-            own = shares.indices == np.repeat(index, np.diff(shares.indptr))
-            same &= segment_sums(shares.data * own, shares.indptr) > _MAJORITY
-        same &= np.diff(shares.indptr) > 0
-        return self.patterns.given(shares), np.where(same, self.patterns.first[index], -1)
+            same[same] = self.sums.share(X[same], index[same]) > _MAJORITY
+        return np.where(same, self.patterns.first[index], -1)
+
+    def _rounding(self, X: Floats) -> Floats:
+        """Bound the rounding of a mean of memories: of itself, and of the differences summed."""
+        points = self.patterns.points
+        reach = min(self.bandwidth, 2.0 * points.sizes.max() / points.scale)
+        size = np.abs(X).max(axis=1)
+        return _ROUNDINGS * UNIT_ROUNDOFF * reach + 2 * X.shape[1] ** 0.5 * UNIT_ROUNDOFF * size
+
+    def _log_sum(self, X: Floats) -> Floats:
+        """Return log(epsilon + S(x))."""
+        log_sum = self.sums.log_sum(X) + np.log(self.patterns.unit)
+        return np.logaddexp(np.log(self.epsilon), log_sum) if self.epsilon > 0 else log_sum
+
+    def _normalised(self, log_sum: Floats, weight: Floats | float) -> Floats:
+        log_normaliser = self.kernel.log_normaliser(
+            self.patterns.points.rows.shape[1], self.bandwidth
+        )
+        return log_sum - (np.log(weight) + log_normaliser)

@@ -31,12 +31,14 @@ def _cloud(seed: int = 0, n: int = 60, n_features: int = 5) -> tuple[np.ndarray,
 def _scenes() -> list[Scene]:
     memories, queries = _cloud()
     side = np.where(np.arange(len(memories)) % 2, 1e8, -1e8)[:, None]
+    other = side[: len(queries)]
     columns = np.logspace(-6, 6, memories.shape[1])
     single = (memories + 1e4).astype(np.float32), (queries + 1e4).astype(np.float32)
     return [
         Scene("plain", memories, queries, 1.5),
         Scene("offset 1e8", memories + 1e8, queries + 1e8, 1.5),
-        Scene("two clusters", memories + side, queries + side[: len(queries)], 1.5),
+        Scene("two clusters", memories + side, queries + other, 1.5),
+        Scene("two near clusters", memories + side / 100, queries + other / 100, 1.5),
         Scene("mixed columns", memories * columns, queries * columns, 1.2e6),
         Scene("times 1e150", memories * 1e150, queries * 1e150, 1.5e150),
         Scene("times 1e-150", memories * 1e-150, queries * 1e-150, 1.5e-150),

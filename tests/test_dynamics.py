@@ -1,6 +1,8 @@
 """The loop of retrieval, on an energy simple enough to know every step."""
 
+import pickle
 from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -69,7 +71,8 @@ def test_results_of_blocks_join_in_order():
     def part(n, value):
         arrays = {f.name: np.full(n, value) for f in fields(RetrievalResult)}
         lists = {"trajectory": [np.full(2, value)] * n, "energies": None}
-        return RetrievalResult(**arrays | lists | {"members": csr_array(np.full((n, 3), value))})
+        finder = {"find_members": partial(csr_array, np.full((n, 3), value))}
+        return RetrievalResult(**arrays | lists | finder)
 
     joined = RetrievalResult.join([part(2, 1.0), part(1, 2.0)])
     assert joined.state.tolist() == [1.0, 1.0, 2.0]
@@ -80,5 +83,20 @@ def test_results_of_blocks_join_in_order():
 
 def test_a_result_prints_its_counts():
     n = np.array([1, 0, 1])
-    result = RetrievalResult(n, n, n, n > 0, n > 1, n - 1, None)
+    result = RetrievalResult(n, n, n, n > 0, n > 1, n - 1, list)
     assert repr(result) == "RetrievalResult(3 queries: 2 converged, 0 in_support, 2 recalled)"
+
+
+def test_members_are_found_once_and_carried():
+    calls, n = [], np.arange(2)
+
+    def find():
+        calls.append(1)
+        return csr_array(np.eye(2))
+
+    result = RetrievalResult(n, n, n, n, n, n, find)
+    assert calls == []
+    other = pickle.loads(pickle.dumps(result))
+    np.testing.assert_array_equal(other.members.toarray(), np.eye(2))
+    assert result.members is result.members
+    assert calls == [1]

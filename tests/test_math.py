@@ -125,10 +125,11 @@ def test_segment_sums_add_up_each_segment(lengths, seed):
 def test_weighted_offsets_are_means_whatever_the_batch(lengths, seed, elements):
     rng = np.random.default_rng(seed)
     rows, indptr = rng.normal(size=(6, 2)) + 1e8, np.concatenate([[0], np.cumsum(lengths)])
+    points = Points.measured(rows, 3.0)
     indices, weights = rng.integers(0, 6, sum(lengths)), rng.uniform(1, 2, sum(lengths))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_math, "DIRECT_ELEMENTS", elements)
-        anchor, offset = _math.weighted_offsets(rows, indices, weights, indptr)
+        anchor, offset = _math.weighted_offsets(points, indices, weights, indptr)
     for i, (start, stop) in enumerate(pairwise(indptr)):
         if start == stop:
             assert not anchor[i].any()
@@ -141,8 +142,8 @@ def test_weighted_offsets_are_means_whatever_the_batch(lengths, seed, elements):
 
 
 def test_mean_of_equal_rows_is_that_row_bit_for_bit():
-    rows = np.full((3, 1), 0.1)
-    anchor, offset = _math.weighted_offsets(rows, np.arange(3), np.full(3, 0.7), np.array([0, 3]))
+    points = Points.measured(np.full((3, 1), 0.1), 1.0)
+    anchor, offset = _math.weighted_offsets(points, np.arange(3), np.full(3, 0.7), np.array([0, 3]))
     assert anchor + offset == 0.1
 
 

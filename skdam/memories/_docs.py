@@ -39,7 +39,7 @@ weights_ : ndarray of shape (K,)
 bandwidth_ : float
     The bandwidth in use, in data units.
 beta_ : float
-    The inverse temperature it stands for{beta}.
+    The inverse temperature it stands for{beta}; inf or 0 where that is not representable.
 n_iter_ : int
     1: storing is one pass. The steps of a retrieval are in `RetrievalResult`.
 n_features_in_ : int

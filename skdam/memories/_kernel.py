@@ -6,7 +6,7 @@ from .._validation import NOT_NEGATIVE
 from ..kernels import KERNELS, Kernel, find_kernel
 from ._docs import shared
 from ._kernel_base import BaseKernelMemory
-from ._kernel_store import CONSTRAINTS, Model
+from ._kernel_store import CONSTRAINTS, Settings
 
 
 def _constraints(without: set[str]) -> dict:
@@ -92,8 +92,8 @@ class EpanechnikovMemory(BaseKernelMemory):
         self.max_iter = max_iter
         self.n_jobs = n_jobs
 
-    def _model(self) -> Model:
-        return Model(KERNELS["epanechnikov"], self.epsilon, self.outside)
+    def _settings(self) -> Settings:
+        return Settings(KERNELS["epanechnikov"], self.epsilon, self.outside)
 
 
 @shared(radius=", the standard deviation", beta=", ``1 / bandwidth_**2``")
@@ -163,8 +163,8 @@ class GaussianMemory(BaseKernelMemory):
         self.tol = tol
         self.n_jobs = n_jobs
 
-    def _model(self) -> Model:
-        return Model(KERNELS["gaussian"], tol=self.tol)
+    def _settings(self) -> Settings:
+        return Settings(KERNELS["gaussian"], tol=self.tol)
 
 
 @shared(beta=", ``2 / bandwidth_**2`` (Gaussian: ``1 / bandwidth_**2``)")
@@ -246,6 +246,6 @@ class KernelMemory(BaseKernelMemory):
         self.tol = tol
         self.n_jobs = n_jobs
 
-    def _model(self) -> Model:
+    def _settings(self) -> Settings:
         kernel = find_kernel(self.kernel)
-        return Model(kernel, outside=self.outside, tol=0.0 if kernel.is_flat else self.tol)
+        return Settings(kernel, outside=self.outside, tol=0.0 if kernel.is_flat else self.tol)

@@ -65,8 +65,9 @@ class BaseKernelMemory(KernelStore):
             Queries. With `known`, NaN is allowed in coordinates that are not known.
         known : array-like of bool of shape (D,) or (n, D), optional
             Coordinates that are held at the values given, bit for bit; only the others move. These
-            start at the values given, or where they are NaN, or where no memory reaches the start,
-            at those of the memory nearest in the known coordinates (the first one of equals).
+            start at the values given, or where they are NaN at those of the memory nearest in the
+            known coordinates. With ``outside="nearest"`` they start there, too, where no memory
+            reaches the start. Of equally near memories the first in lexicographic order counts.
         record : bool, default=False
             Whether to keep every query's trajectory and its energies.
 
@@ -109,7 +110,8 @@ class BaseKernelMemory(KernelStore):
         Returns
         -------
         ndarray of shape (n,), float64
-            In squared data units; +inf off the support (unless `epsilon` is positive).
+            In squared data units; +inf off the support (unless `epsilon` is positive). Beyond
+            float64 (data of 1e155, say) it overflows to infinity, or underflows to 0.
 
         Raises
         ------
@@ -198,7 +200,7 @@ class BaseKernelMemory(KernelStore):
         rng = check_random_state(random_state)
         n_memories, n_features = self.memories_.shape
         parent = rng.choice(n_memories, n_samples, p=self.weights_ / self.weights_.sum())
-        radius = np.sqrt(self._model().kernel.sample_u(rng, n_features, n_samples))
+        radius = np.sqrt(self._prepared.kernel.sample_u(rng, n_features, n_samples))
         direction = rng.standard_normal((n_samples, n_features))
         direction *= (radius / np.linalg.norm(direction, axis=1))[:, None]
         drawn = self.memories_[parent] + self.bandwidth_ * direction
@@ -211,8 +213,8 @@ class BaseKernelMemory(KernelStore):
         return tags
 
     def _retrieval(self) -> Retrieval:
-        model = self._model()
-        return Retrieval(self._energy(), model.outside, self.max_iter, model.tol)
+        settings = self._settings()
+        return Retrieval(self._energy(), settings.outside, self.max_iter, settings.tol)
 
     def _rowwise(self, X: ArrayLike, formula: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         X = check_rows(X, self)
@@ -220,7 +222,7 @@ class BaseKernelMemory(KernelStore):
         return np.concatenate(parts)
 
     def _report(self, in_support: np.ndarray, converged: np.ndarray) -> None:
-        if self._model().outside == "raise" and not in_support.all():
+        if self._settings().outside == "raise" and not in_support.all():
             raise ValueError(
                 f"{np.sum(~in_support)} of {len(in_support)} queries lie off the support: no memory"
                 f" within bandwidth_={self.bandwidth_:.6g}, the first in row"

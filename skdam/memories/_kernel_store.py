@@ -3,7 +3,7 @@
 from __future__ import annotations  # help() then shows ArrayLike, not its expansion
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Self
 
@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._active import BACK_ENDS
 from .._math import distinct_rows, nearest
-from .._patterns import Patterns
 from .._validation import (
     COUNT,
     NOT_NEGATIVE,
@@ -45,7 +44,7 @@ CONSTRAINTS = {
 
 
 @dataclass(frozen=True)
-class Model:
+class Settings:
     """What a kernel memory's parameters say, in one form for all of them."""
 
     kernel: Kernel
@@ -58,7 +57,7 @@ class KernelStore(Memory):
     """The stored half of a kernel memory: its rows and the energy they define."""
 
     @abstractmethod
-    def _model(self) -> Model:
+    def _settings(self) -> Settings:
         """Return what the parameters say."""
 
     def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
@@ -148,7 +147,7 @@ class KernelStore(Memory):
             mine, theirs = label[: len(self.memories_)], label[len(self.memories_) :]
             unknown = np.flatnonzero(~np.isin(theirs, mine))
             if unknown.size:
-                points = self._prepared.points
+                points = self._prepared.patterns.points
                 row = X[unknown[:1]].astype(np.float64, copy=False)
                 raise ValueError(
                     f"{unknown.size} of {len(X)} rows are not stored in this memory, the first of"
@@ -162,7 +161,7 @@ class KernelStore(Memory):
 
     def _store(self, X: np.ndarray, weights: np.ndarray) -> Self:
         check_total(weights)
-        kernel = self._model().kernel
+        kernel = self._settings().kernel
         memories, weights = X[weights > 0], weights[weights > 0]
         bandwidth = self.bandwidth
         if isinstance(bandwidth, str):
@@ -175,15 +174,9 @@ class KernelStore(Memory):
 
     def _prepare(self) -> None:
         memories = self.memories_.astype(np.float64, copy=False)
-        self._prepared = Patterns.of(memories, self.weights_, self.bandwidth_)
+        kernel = self._settings().kernel
+        self._prepared = KernelEnergy.of(memories, self.weights_, kernel, self.bandwidth_)
 
     def _energy(self) -> KernelEnergy:
         check_is_fitted(self)
-        model = self._model()
-        return KernelEnergy(
-            self._prepared,
-            model.kernel,
-            self.bandwidth_,
-            model.epsilon,
-            self.algorithm,
-        )
+        return replace(self._prepared, epsilon=self._settings().epsilon, algorithm=self.algorithm)

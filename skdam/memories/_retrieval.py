@@ -1,6 +1,7 @@
 """How a kernel memory retrieves: where a query starts, where it ends, and what is told of it."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -37,15 +38,14 @@ class Retrieval:
 
     def describe(self, settled: Settled, in_support: np.ndarray) -> RetrievalResult:
         """Return all there is to tell of settled queries."""
-        members, recalled = self.energy.members(settled.state)
         result = RetrievalResult(
             settled.state,
             self.energy.value(settled.state),
             settled.n_iter,
             settled.converged,
             in_support,
-            recalled,
-            members,
+            self.energy.recalled(settled.state),
+            partial(self.energy.members, settled.state),
         )
         if not settled.history:
             return result

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -164,12 +165,27 @@ def test_a_file_holds_the_rows_once():
 def test_threads_share_a_memory(name, digits):
     memory = exact_memory(name, "nearest").fit(digits[:300])
     X = digits[:200] + np.random.default_rng(0).normal(size=(200, 64))
-    before, serial = copy.deepcopy(vars(memory)), memory.transform(X)
+    before, serial = pickle.dumps(memory), answers(memory, X)
     with ThreadPoolExecutor(8) as pool:
-        states = list(pool.map(lambda _: memory.transform(X), range(16)))
-    for state in states:
-        np.testing.assert_array_equal(state, serial)
-    assert vars(memory).keys() == before.keys()
+        parallel = list(pool.map(lambda _: answers(memory, X), range(16)))
+    for found in parallel:
+        for one, other in zip(found, serial, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert pickle.dumps(memory) == before  # nothing was written to it
+
+
+def answers(memory, X):
+    result = memory.retrieve(X)
+    density = memory.score_samples(X), memory.energy(X), memory.gradient(X)
+    return memory.transform(X), result.state, result.recalled, *density
+
+
+def test_queries_are_split_over_n_jobs_threads(digits):
+    memory = EpanechnikovMemory(n_jobs=2).fit(digits[:50])
+    assert memory._split(lambda rows: rows, 700) == [slice(0, 512), slice(512, 700)]
+    assert memory._split(lambda rows: rows, 200) == [slice(0, 200)]
+    names = memory._split(lambda _: threading.current_thread().name, 5000)
+    assert threading.main_thread().name not in names
 
 
 @pytest.mark.parametrize("name", KERNEL_MEMORIES)

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from cases import KERNEL_MEMORIES
+from cases import KERNEL_MEMORIES, exact_memory
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 from sklearn.exceptions import NotFittedError
 
-from skdam import EpanechnikovMemory, GaussianMemory
-from skdam.bandwidths import RULES
+from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory
+from skdam.bandwidths import RULES, leave_one_out_log_likelihood
+from skdam.energies import KernelEnergy
 
 every_kernel = pytest.mark.parametrize("name", KERNEL_MEMORIES)
 every_rule = pytest.mark.parametrize("bandwidth", [1.7, *RULES])
@@ -145,7 +147,7 @@ def test_what_goes_wrong_leaves_the_memory_as_it_was(error, method, place, monke
     before, scores = dict(vars(memory)), memory.score_samples(cloud())
     X = Interrupt(error) if place == "reading" else cloud()[:5]
     if place == "storing":
-        monkeypatch.setattr("skdam.memories._kernel_store.Patterns.of", lambda *_: raise_(error))
+        monkeypatch.setattr(KernelEnergy, "of", lambda *_: raise_(error))
     with pytest.raises(error):
         getattr(memory, method)(X)
     monkeypatch.undo()
@@ -171,3 +173,39 @@ def test_fit_starts_anew():
     memory.fit(np.ones((2, 5)))
     assert memory.memories_.shape == (2, 5)
     assert memory.n_features_in_ == 5
+
+
+def test_a_parameter_changed_after_fit_waits_for_the_next_fit():
+    memory = KernelMemory("epanechnikov", bandwidth=1.0).fit(cloud())
+    scores = memory.score_samples(cloud())
+    memory.set_params(kernel="gaussian", bandwidth=9.0)
+    np.testing.assert_array_equal(memory.score_samples(cloud()), scores)
+
+
+@every_kernel
+@pytest.mark.parametrize("weight", [1e300, 1e160, 1e-20, 1e-170, 1e-300])
+@pytest.mark.parametrize("scale", [1.0, 1e150, 1e300, 1e-150, 1e-300])
+def test_equal_weights_of_any_size_change_no_state_and_no_density(name, weight, scale):
+    X, weights = cloud() * scale, np.full(20, weight)
+    plain = exact_memory(name, 1.5 * scale).fit(X)
+    other = exact_memory(name, 1.5 * scale).fit(X, sample_weight=weights)
+    queries = (cloud() + 0.1) * scale
+    states = plain.transform(queries)
+    np.testing.assert_allclose(other.transform(queries), states, rtol=1e-13, atol=1e-15 * scale)
+    np.testing.assert_allclose(other.score_samples(queries), plain.score_samples(queries), 1e-12)
+    gradient = plain.gradient(queries)
+    np.testing.assert_allclose(other.gradient(queries), gradient, 1e-11, 1e-13 * scale)
+
+
+def test_very_unequal_weights_are_summed_right():
+    X, weights = cloud(3), [1e20, 1.0, 1.0]
+    memory = KernelMemory("gaussian", bandwidth="loo").fit(X, sample_weight=weights)
+    found = leave_one_out_log_likelihood(memory)
+    kernels = np.exp(-0.5 * cdist(X, X, "sqeuclidean") / memory.bandwidth_**2)
+    expected = [
+        np.log(np.delete(weights, i) @ np.delete(kernels[i], i) / np.delete(weights, i).sum())
+        - 1.5 * np.log(2 * np.pi)
+        - 3 * np.log(memory.bandwidth_)
+        for i in range(3)
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
