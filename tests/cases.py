@@ -38,6 +38,7 @@ def _scenes() -> list[Scene]:
         Scene("plain", memories, queries, 1.5),
         Scene("offset 1e8", memories + 1e8, queries + 1e8, 1.5),
         Scene("two clusters", memories + side, queries + other, 1.5),
+        Scene("two far clusters", memories + side * 100, queries + other * 100, 1.5),
         Scene("two near clusters", memories + side / 100, queries + other / 100, 1.5),
         Scene("mixed columns", memories * columns, queries * columns, 1.2e6),
         Scene("times 1e150", memories * 1e150, queries * 1e150, 1.5e150),

@@ -61,6 +61,15 @@ def test_held_coordinates_never_move():
     assert settled.converged.all()
 
 
+def test_a_record_holds_what_moved_and_nothing_else():
+    X = np.concatenate([np.zeros((1000, 1)), [[2.0**90]]])  # one slow row among many
+    settled = fixed_point(Halving(), X, max_iter=200, tol=0.0, record=True)
+    assert sum(len(rows) for rows, _ in settled.history) == len(X) + settled.n_iter.sum()
+    path = settled.trajectory()[-1]
+    assert len(path) == 93
+    assert path.base is None  # keeping one path does not keep them all
+
+
 def test_starts_are_not_written_to():
     X = START.copy()
     fixed_point(Halving(), X, max_iter=9, tol=0.0, record=True)

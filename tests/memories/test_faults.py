@@ -188,12 +188,14 @@ def test_extreme_magnitudes_scale_like_any_other(name, scale):
 
 @pytest.mark.parametrize("bandwidth", [2.3e-308, 4.4e307])
 def test_a_bandwidth_at_the_end_of_the_floats_is_measured_with(bandwidth):
-    X = np.array([[0.0], [0.4], [2.0]]) * bandwidth
+    X = np.append(np.linspace(0, 0.9, 30), 2.0)[:, None] * bandwidth
     for name, cls in KERNEL_MEMORIES.items():
         memory = cls(bandwidth=bandwidth, max_iter=1).fit(X)
         scores = memory.score_samples(X) + np.log(bandwidth)
-        plain = cls(bandwidth=1.0, max_iter=1).fit(X / bandwidth).score_samples(X / bandwidth)
-        np.testing.assert_allclose(scores, plain, rtol=1e-10, err_msg=name)
+        plain = cls(bandwidth=1.0, max_iter=1).fit(X / bandwidth)
+        np.testing.assert_allclose(scores, plain.score_samples(X / bandwidth), 1e-10, err_msg=name)
+        states = memory.transform(X) / bandwidth
+        np.testing.assert_allclose(states, plain.transform(X / bandwidth), 1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize("bandwidth", [2.2e-308, 4.6e307, 1.7e308])

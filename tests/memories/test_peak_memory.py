@@ -20,11 +20,18 @@ memory = {memory}.fit(X)
 {work}
 print(peak() - before)
 """
+#: Where states are dense a block of fifty queries sets the peak, and a hundred tell.
 TASKS = {
     "sparse scores": ("EpanechnikovMemory(13.0)", "memory.score_samples(queries)"),
-    "sparse retrieval": ("EpanechnikovMemory(13.0)", "memory.retrieve(queries)"),
+    "sparse retrieval": ("EpanechnikovMemory(13.0)", "memory.retrieve(queries).members"),
     "dense scores": ("EpanechnikovMemory(60.0)", "memory.score_samples(queries[:300])"),
-    "dense retrieval": ("EpanechnikovMemory(60.0, max_iter=1)", "memory.retrieve(queries[:100])"),
+    "dense retrieval": (
+        "EpanechnikovMemory(60.0, max_iter=1)",
+        "memory.retrieve(queries[:30]).members",
+    ),
+    "dense states": ("EpanechnikovMemory(60.0, max_iter=1)", "memory.transform(queries[:100])"),
+    "gradients": ("EpanechnikovMemory(13.0)", "memory.gradient(queries)"),
+    "record": ("EpanechnikovMemory(13.0)", "memory.retrieve(queries[:500], record=True)"),
     "gaussian scores": ("GaussianMemory(3.0)", "memory.score_samples(queries)"),
     "gaussian step": ("GaussianMemory(3.0, max_iter=1)", "memory.retrieve(queries[:300])"),
     "clamped": ("EpanechnikovMemory(13.0)", "memory.retrieve(queries, known=np.arange(64) < 32)"),

@@ -225,7 +225,7 @@ def test_float32_states_stay_float32_and_energies_are_float64(digits):
 def test_hard_data_are_recalled(name):
     for scene in SCENES:
         memory = KERNEL_MEMORIES[name](bandwidth=1e-5 * scene.bandwidth).fit(scene.memories)
-        nearby = scene.memories.astype(float) * (1 + 1e-9)
+        nearby = scene.memories.astype(float) * (1 + 1e-11)
         recalled = memory.retrieve(nearby).recalled
         np.testing.assert_array_equal(memory.memories_[recalled], scene.memories)
 
@@ -235,6 +235,8 @@ def test_a_mean_that_is_near_a_memory_is_not_that_memory():
     for bandwidth in (1e2, 1e8, 1e15):
         result = EpanechnikovMemory(bandwidth=bandwidth).fit(X).retrieve(X)
         assert (result.recalled == -1).all()
+    line = np.array([[0.0], [1.000001], [2.0]])  # their mean is 7e-7 from the middle one
+    assert EpanechnikovMemory(bandwidth=1.5).fit(line).retrieve([[1.0]]).recalled.tolist() == [-1]
     pair = 1e8 + np.array([[0.0], [1.2e-7]])  # eight roundings apart: their mean is neither
     assert EpanechnikovMemory(bandwidth=1e-6).fit(pair).retrieve(pair).recalled.tolist() == [-1, -1]
     assert EpanechnikovMemory(bandwidth=1e-8).fit(pair).retrieve(pair).recalled.tolist() == [0, 1]
