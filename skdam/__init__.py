@@ -3,12 +3,16 @@
 from ._version import __version__, show_versions
 from .dynamics import RetrievalResult
 from .memories._kernel import EpanechnikovMemory, GaussianMemory, KernelMemory
+from .minima._enumerate import enumerate_minima
+from .minima._minima import Minima
 
 __all__ = [
     "EpanechnikovMemory",
     "GaussianMemory",
     "KernelMemory",
+    "Minima",
     "RetrievalResult",
     "__version__",
+    "enumerate_minima",
     "show_versions",
 ]

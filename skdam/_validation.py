@@ -151,6 +151,13 @@ def check_positive(value: ArrayLike, name: str) -> np.ndarray:
     return array.astype(np.float64)
 
 
+def check_count(value: int, name: str) -> int:
+    """Return a positive integer."""
+    if not COUNT.is_satisfied_by(value):
+        raise InvalidParameterError(f"{name} must be {COUNT}, got {value!r}.")
+    return int(value)
+
+
 def check_fraction(fraction: float) -> float:
     """Return a number in (0, 1]."""
     if not Number(Real, 0, 1, closed="right").is_satisfied_by(fraction):

@@ -157,3 +157,26 @@ def grid_densities(name, squared, bandwidth, n_features) -> list[tuple[float, fl
         value = mp.log(total) - mp.log(len(row)) - log_z if total else mp.mpf("-inf")
         found.append((float(value), float(total)))
     return found
+
+
+# --- minima of the Epanechnikov energy, by their definition in rational arithmetic ----------------
+
+
+def self_consistent_sets(rows, weights, radius) -> set[frozenset[int]]:
+    """Return B(c(S)) = S over all subsets of rows, copies merged, with no row at the radius."""
+    limit, distinct = Fraction(float(radius)) ** 2, sorted({tuple(exact(row)) for row in rows})
+    places = [[i for i, row in enumerate(rows) if tuple(exact(row)) == d] for d in distinct]
+    total = [sum(Fraction(float(weights[i])) for i in copies) for copies in places]
+    found = set()
+    for code in range(1, 2 ** len(distinct)):
+        chosen = [i for i in range(len(distinct)) if code >> i & 1]
+        mass = sum(total[i] for i in chosen)
+        centre = [
+            sum(total[i] * distinct[i][d] for i in chosen) / mass for d in range(len(distinct[0]))
+        ]
+        squared = [sum((a - b) ** 2 for a, b in zip(row, centre, strict=True)) for row in distinct]
+        if limit not in squared and [q < limit for q in squared] == [
+            i in chosen for i in range(len(distinct))
+        ]:
+            found.add(frozenset(i for place in chosen for i in places[place]))
+    return found

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._validation import COUNT, check_known, check_rows
+from .._validation import check_count, check_known, check_rows
 from ..dynamics import RetrievalResult
 from ._kernel_store import KernelStore
 from ._retrieval import Retrieval
@@ -195,8 +195,7 @@ class BaseKernelMemory(KernelStore):
             If `n_samples` is not a positive integer.
         """
         check_is_fitted(self)
-        if not COUNT.is_satisfied_by(n_samples):
-            raise ValueError(f"n_samples must be {COUNT}, got {n_samples!r}.")
+        n_samples = check_count(n_samples, "n_samples")
         rng = check_random_state(random_state)
         n_memories, n_features = self.memories_.shape
         parent = rng.choice(n_memories, n_samples, p=self.weights_ / self.weights_.sum())

@@ -1,0 +1,267 @@
+"""All minima, with a certificate: depth first over the sets that could be self-consistent.
+
+A set S of distinct memories is self-consistent if exactly its members lie strictly within r of its
+weighted centroid c(S), and no other memory at r.  With pairwise squared distances D,
+``s_i = sum_(j in S) w_j D_ij``, ``W = sum w`` and ``T = sum w_i s_i``,
+
+    |xi_i - c(S)|^2 = s_i / W - T / (2 W^2)            Var(S) = T / (2 W^2)
+
+The search decides the memories one by one, in or out, and leaves a set S with the rest C still open
+when no self-consistent set can come of it:
+
+- Members lie within r of a common point: they are pairwise nearer than 2 r, and Var(S) is at most
+  the squared radius of their smallest enclosing ball, which only grows as members join.  So
+  ``Var(S) < r^2``.
+- A memory j left out must end up farther from the centroid than each member i, ``s_j > s_i``, and
+  joining l changes the difference by ``w_l (D_lj - D_li)``.  So
+  ``s_j - s_i + sum_(l in C) w_l max(0, D_lj - D_li) > 0``.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Self
+
+import numpy as np
+from scipy.sparse import csr_array, vstack
+from scipy.sparse.csgraph import connected_components
+from sklearn.utils.validation import check_is_fitted
+
+from .._active import active_sets
+from .._math import UNIT_ROUNDOFF, Floats, Integers, Points
+from .._validation import check_count
+from ..bandwidths import KernelModel
+from ..energies import KernelEnergy
+from ._minima import Minima, describe_minima
+
+#: Elements of one block of sets: its rows times the memories of its component.
+BLOCK_ELEMENTS = 2**18
+
+
+def enumerate_minima(memory: KernelModel, max_sets: int = 10_000_000) -> Minima:
+    r"""Return all minima of a fitted Epanechnikov memory, and whether these are certainly all.
+
+    A point is a strict local minimum exactly if it is the centroid of the memories strictly within
+    the bandwidth of it, and no memory lies at the bandwidth. All sets of memories that could be
+    such a set are visited, component by component of the graph of memories nearer than twice the
+    bandwidth. What float64 cannot decide (a memory within rounding of a rim) is decided in exact
+    rational arithmetic; a point with a memory exactly on its rim is no minimum.
+
+    Parameters
+    ----------
+    memory : fitted EpanechnikovMemory, or KernelMemory with ``kernel="epanechnikov"``
+    max_sets : int, default=10_000_000
+        Most sets to visit.
+
+    Returns
+    -------
+    Minima
+        ``complete`` is False if `max_sets` ended the search; the minima found are minima still.
+
+    Raises
+    ------
+    TypeError
+        If the memory has another kernel: its minima are not centroids of sets.
+    NotFittedError
+        If the memory is not fitted.
+    ValueError
+        If `max_sets` is not a positive integer.
+
+    Examples
+    --------
+    >>> from skdam import EpanechnikovMemory, enumerate_minima
+    >>> memory = EpanechnikovMemory(bandwidth=1.5).fit([[-1.0], [1.0]])
+    >>> minima = enumerate_minima(memory)
+    >>> minima
+    Minima(3, 1 of them emergent; complete)
+    >>> minima.points.ravel().tolist()
+    [-1.0, 1.0, 0.0]
+
+    References
+    ----------
+    Hoover et al., "Dense Associative Memory with Epanechnikov Energy", 2025, arXiv:2506.10801.
+    """
+    energy = epanechnikov_energy(memory)
+    search = _Search(check_count(max_sets, "max_sets"))
+    found = [
+        _spread(sets, component, len(energy.patterns.first))
+        for component in _components(energy)
+        for sets in search.sets_of(_Component.of(energy, component))
+    ]
+    return describe_minima(energy, csr_array(vstack(found)), search.complete)
+
+
+def epanechnikov_energy(memory: KernelModel) -> KernelEnergy:
+    """Return the energy of a fitted memory whose minima are centroids."""
+    check_is_fitted(memory)
+    energy = memory._energy()
+    if not energy.kernel.is_flat:
+        raise TypeError(
+            f"Minima are centroids of sets under the Epanechnikov kernel alone, got"
+            f" {energy.kernel!r}."
+        )
+    return energy
+
+
+def _components(energy: KernelEnergy) -> list[Integers]:
+    """Split the distinct memories into components of the graph of distances below 2 r."""
+    rows = energy.patterns.points.rows
+    points = Points.measured(rows, 2.0 * energy.bandwidth * (1.0 + 2.0**-40))
+    graph = vstack(
+        [
+            csr_array((sets.u, sets.indices, sets.indptr), shape=(len(sets.covered), len(rows)))
+            for _, sets in active_sets(points, rows)
+        ]
+    )
+    label = connected_components(graph, directed=False)[1]
+    order = np.argsort(label, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(label))[:-1])
+
+
+def _spread(sets: csr_array, component: Integers, n_patterns: int) -> csr_array:
+    """Return sets of a component as sets of all distinct memories."""
+    shape = (sets.shape[0], n_patterns)
+    return csr_array((sets.data, component[sets.indices], sets.indptr), shape=shape)
+
+
+@dataclass(frozen=True, eq=False)
+class _Component:
+    """The distinct memories of one component, their distances in units of the points' scale."""
+
+    rows: Floats
+    weights: Floats
+    squared: Floats
+    adjacent: np.ndarray
+    limit: float
+    bandwidth: float
+
+    @classmethod
+    def of(cls, energy: KernelEnergy, component: Integers) -> Self:
+        points = energy.patterns.points
+        i, j = (grid.ravel() for grid in np.indices((len(component), len(component))))
+        queries = points.lift(points.rows[component])
+        squared = points.direct(queries, i, component[j]).reshape(len(component), -1)
+        limit = points.radius_squared
+        adjacent = np.triu(squared < 4.0 * limit * (1.0 + 2.0**-40), 1)
+        weights = energy.patterns.weights[component]
+        return cls(queries.rows, weights, squared, adjacent, limit, energy.bandwidth)
+
+    def slack(self, size: int) -> float:
+        """Bound the relative rounding of the sums over sets of that size."""
+        return (self.rows.shape[1] + 3 * size + 20) * UNIT_ROUNDOFF
+
+    def is_inside(self, members: Integers, others: Integers) -> list[bool | None]:
+        """Decide in rational arithmetic who lies within r of a centroid; None: at r exactly."""
+        weights = [Fraction(w) for w in self.weights[members].tolist()]
+        exact = [[Fraction(v) for v in row] for row in self.rows[members].tolist()]
+        total, limit = sum(weights), Fraction(self.bandwidth) ** 2
+        centre = [
+            sum(w * v for w, v in zip(weights, column, strict=True)) / total
+            for column in zip(*exact, strict=True)
+        ]
+        answers = []
+        for row in self.rows[others].tolist():
+            q = sum((Fraction(v) - c) ** 2 for v, c in zip(row, centre, strict=True))
+            answers.append(None if q == limit else q < limit)
+        return answers
+
+
+@dataclass(frozen=True, eq=False)
+class _Sets:
+    """A block of sets of equal size, with the sums that their centroids are judged by."""
+
+    part: _Component
+    members: Integers
+    s: Floats
+    T: Floats
+    W: Floats
+    candidates: np.ndarray
+
+    @classmethod
+    def empty(cls, part: _Component) -> Self:
+        n = len(part.rows)
+        nothing = np.zeros((1, 0), dtype=np.intp)
+        return cls(part, nothing, np.zeros((1, n)), np.zeros(1), np.zeros(1), np.ones((1, n), bool))
+
+    def grown(self, row: Integers, new: Integers) -> Self:
+        """Return set ``row[i]`` with member ``new[i]``, for each i."""
+        part, weight = self.part, self.part.weights[new]
+        return type(self)(
+            part,
+            np.column_stack([self.members[row], new]),
+            self.s[row] + weight[:, None] * part.squared[new],
+            self.T[row] + 2.0 * weight * self.s[row, new],
+            self.W[row] + weight,
+            self.candidates[row] & part.adjacent[new],
+        )
+
+    def extensions(self) -> tuple[Integers, Integers]:
+        """Return (set, new member) of all larger sets that the bounds leave a chance."""
+        row, new = np.nonzero(self.candidates & self._can_keep_others_out()[:, None])
+        weight = self.part.weights[new]
+        T, W = self.T[row] + 2.0 * weight * self.s[row, new], self.W[row] + weight
+        slack = self.part.slack(self.members.shape[1] + 1)
+        chance = T / (2.0 * W**2) * (1.0 - slack) < self.part.limit
+        return row[chance], new[chance]
+
+    def _can_keep_others_out(self) -> np.ndarray:
+        """Bound whether the member farthest out can end up nearer than the nearest one left out."""
+        part, every = self.part, np.arange(len(self.s))
+        belongs = self._belongs()
+        inner = np.where(belongs | self.candidates, np.inf, self.s).argmin(axis=1)
+        outer = np.where(belongs, self.s, -np.inf).argmax(axis=1)
+        left_out = ~(belongs | self.candidates).all(axis=1)
+        gains = np.maximum(part.squared[inner] - part.squared[outer], 0.0) * self.candidates
+        highest, lowest = self.s[every, inner] + gains @ part.weights, self.s[every, outer]
+        slack = part.slack(len(part.rows))
+        return ~left_out | (highest * (1.0 + slack) > lowest * (1.0 - slack))
+
+    def _belongs(self) -> np.ndarray:
+        belongs = np.zeros(self.s.shape, dtype=bool)
+        np.put_along_axis(belongs, self.members, True, axis=1)
+        return belongs
+
+    def self_consistent(self) -> csr_array:
+        """Return the sets whose members, and nobody else, lie strictly within r of the centroid."""
+        mean, variance = self.s / self.W[:, None], (self.T / (2.0 * self.W**2))[:, None]
+        depth = self.part.limit - (mean - variance)
+        error = self.part.slack(self.members.shape[1]) * (mean + variance + self.part.limit)
+        doubtful = np.abs(depth) <= error
+        belongs = self._belongs()
+        sound = (doubtful | ((depth > 0) == belongs)).all(axis=1)
+        for i in np.flatnonzero(sound & doubtful.any(axis=1)):
+            others = np.flatnonzero(doubtful[i])
+            answers = self.part.is_inside(self.members[i], others)
+            sound[i] = answers == belongs[i, others].tolist()
+        return csr_array(belongs[sound].astype(float))
+
+
+@dataclass
+class _Search:
+    """A search with a budget of sets to visit."""
+
+    budget: int
+    complete: bool = True
+
+    def sets_of(self, part: _Component) -> Iterator[csr_array]:
+        """Yield the self-consistent sets of a component, block by block."""
+        size = max(1, BLOCK_ELEMENTS // len(part.rows))
+        everyone = np.arange(len(part.rows))
+        stack = [(_Sets.empty(part), np.zeros_like(everyone), everyone)]
+        while stack and self.complete:
+            parents, row, new = stack.pop()
+            if len(row) > size:
+                stack.append((parents, row[size:], new[size:]))
+            row, new = self._allowed(row[:size], new[:size])
+            sets = parents.grown(row, new)
+            yield sets.self_consistent()
+            more = sets.extensions()
+            if len(more[0]):
+                stack.append((sets, *more))
+
+    def _allowed(self, row: Integers, new: Integers) -> tuple[Integers, Integers]:
+        """Take sets off the budget, as many as it has."""
+        self.complete = self.complete and len(row) <= self.budget
+        row, new = row[: self.budget], new[: self.budget]
+        self.budget -= len(row)
+        return row, new

@@ -1,0 +1,218 @@
+"""All minima and nothing else, whatever the data: against rational brute force and closed forms."""
+
+from math import comb
+
+import numpy as np
+import pytest
+from reference import self_consistent_sets
+from scipy.spatial.distance import pdist
+from sklearn.exceptions import NotFittedError
+
+from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory, enumerate_minima
+from skdam.bandwidths import bandwidth_from_beta
+
+
+def sets_of(minima):
+    return {frozenset(members.tolist()) for members in minima.members}
+
+
+def random_case(seed):
+    """Return rows, weights and a radius: in turn on a lattice full of ties and copies, and off."""
+    rng = np.random.default_rng(seed)
+    n, n_features = rng.integers(1, 9), rng.integers(1, 4)
+    if seed % 2:
+        X, radius = rng.integers(0, 4, (n, n_features)).astype(float), rng.integers(1, 8) / 2
+    else:
+        X, radius = rng.normal(size=(n, n_features)), rng.uniform(0.2, 2.5)
+        X[rng.random(n) < 0.2] = X[0]
+    weights = rng.integers(1, 4, n).astype(float) if seed % 3 else np.ones(n)
+    return X, weights, radius
+
+
+@pytest.mark.parametrize("start", range(0, 400, 50))
+def test_precision_and_recall_are_one_against_rational_brute_force(start):
+    sizes = set()
+    for seed in range(start, start + 50):
+        X, weights, radius = random_case(seed)
+        memory = EpanechnikovMemory(bandwidth=radius).fit(X, sample_weight=weights)
+        minima = enumerate_minima(memory)
+        expected = self_consistent_sets(X, weights, radius)
+        assert minima.complete
+        assert sets_of(minima) == expected
+        assert len(minima) == len(expected)
+        sizes |= {len({tuple(X[i]) for i in members}) for members in expected}
+    assert {1, 2, 3} <= sizes
+
+
+@pytest.mark.parametrize("offset", [1e6, -3e7])
+def test_far_from_the_origin_the_sets_are_the_same(offset):
+    for seed in range(0, 60, 2):
+        X, weights, radius = random_case(seed)
+        X = X + offset
+        memory = EpanechnikovMemory(bandwidth=radius).fit(X, sample_weight=weights)
+        assert sets_of(enumerate_minima(memory)) == self_consistent_sets(X, weights, radius)
+
+
+@pytest.mark.parametrize(("beta", "count"), [(0.4, 1), (0.9, 3), (2.1, 2)])
+def test_a_pair(beta, count):
+    memory = EpanechnikovMemory(bandwidth_from_beta(beta)).fit([[-1.0], [1.0]])
+    assert len(enumerate_minima(memory)) == count
+
+
+@pytest.mark.parametrize(("beta", "count"), [(0.3, 1), (0.6, 4), (1.1, 7), (2.1, 3)])
+def test_an_equilateral_triangle_of_side_two(beta, count):
+    X = [[0.0, 0.0], [2.0, 0.0], [1.0, np.sqrt(3.0)]]
+    minima = enumerate_minima(EpanechnikovMemory(bandwidth_from_beta(beta)).fit(X))
+    assert len(minima) == count
+    assert (~minima.is_emergent).sum() == (3 if beta > 0.5 else 0)
+
+
+@pytest.mark.parametrize("rho", [0.3, 0.55, 0.7, 0.9, 1.0, 1.07, 1.3])
+@pytest.mark.parametrize("n", [2, 5, 12])
+def test_one_hot_memories_have_the_minima_of_the_closed_form(n, rho):
+    sizes = [k for k in range(1, n + 1) if (k - 1) / k < rho and (k == n or (k + 1) / k > rho)]
+    minima = enumerate_minima(EpanechnikovMemory(np.sqrt(rho)).fit(np.eye(n)))
+    assert len(minima) == sum(comb(n, k) for k in sizes)
+    assert {len(members) for members in minima.members} == set(sizes)
+
+
+def test_a_million_minima_of_twenty_one_hot_memories():
+    minima = enumerate_minima(EpanechnikovMemory(1.0).fit(np.eye(20)))
+    assert minima.complete
+    assert len(minima) == 2**20 - 1
+
+
+@pytest.mark.parametrize(
+    ("n", "n_features", "factor"), [(15, 32, 0.95), (25, 32, 0.95), (25, 8, 2)]
+)
+def test_the_papers_sizes_are_enumerated_completely(n, n_features, factor):
+    X = np.random.default_rng(0).random((n, n_features))
+    assert enumerate_minima(EpanechnikovMemory(factor * pdist(X).min()).fit(X)).complete
+
+
+def test_global_emergence_between_half_the_smallest_distance_and_all_of_it():
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        X = rng.normal(size=(rng.integers(2, 12), rng.integers(1, 6)))
+        smallest = pdist(X).min()
+        emergent = enumerate_minima(EpanechnikovMemory(smallest * rng.uniform(0.5, 1)).fit(X))
+        assert (~emergent.is_emergent).sum() == len(X)  # all kept
+        assert emergent.is_emergent.any()
+        few = enumerate_minima(EpanechnikovMemory(smallest * rng.uniform(0.01, 0.5)).fit(X))
+        assert len(few) == len(X)
+        assert not few.is_emergent.any()
+
+
+@pytest.fixture(scope="module")
+def overlapping():
+    X = np.random.default_rng(0).random((15, 8))
+    memory = EpanechnikovMemory(bandwidth=0.75).fit(X)
+    return memory, enumerate_minima(memory)
+
+
+def test_minima_are_what_retrieval_ends_at(overlapping):
+    memory, minima = overlapping
+    assert len(minima) == 151
+    result = memory.retrieve(minima.points)
+    np.testing.assert_array_equal(result.state, minima.points)
+    np.testing.assert_allclose(result.energy, minima.energies, rtol=1e-13)
+    np.testing.assert_array_equal(result.recalled >= 0, ~minima.is_emergent)
+    for row, members in zip(result.members.toarray(), minima.members, strict=True):
+        np.testing.assert_array_equal(np.flatnonzero(row), members)
+
+
+def test_margin_is_the_exact_radius_of_return_in_one_step(overlapping):
+    memory, minima = overlapping
+    one_step = EpanechnikovMemory(bandwidth=0.75, max_iter=1).fit(memory.memories_)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        direction = rng.normal(size=minima.points.shape)
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        near = minima.points + 0.999 * minima.margins[:, None] * direction
+        np.testing.assert_array_equal(one_step.transform(near), minima.points)
+    for x, margin in zip(minima.points, minima.margins, strict=True):
+        away = memory.memories_ - x
+        distance = np.linalg.norm(away, axis=1)
+        i = np.abs(distance - 0.75).argmin()
+        assert margin == pytest.approx(abs(distance[i] - 0.75), abs=1e-14)
+        if distance[i] > 0:
+            step = away[i] / distance[i] * np.sign(distance[i] - 0.75) * margin * 1.001
+            assert (one_step.transform([x + step]) != x).any()  # its active set is another one
+
+
+def test_order_of_the_memories_changes_nothing(overlapping):
+    memory, minima = overlapping
+    order = np.random.default_rng(1).permutation(15)
+    other = enumerate_minima(EpanechnikovMemory(bandwidth=0.75).fit(memory.memories_[order]))
+    np.testing.assert_array_equal(other.points, minima.points)
+    np.testing.assert_array_equal(other.energies, minima.energies)
+    np.testing.assert_array_equal(other.margins, minima.margins)
+    for one, members in zip(other.members, minima.members, strict=True):
+        assert sorted(order[one]) == members.tolist()
+
+
+@pytest.mark.parametrize("power", [-500, 7, 500])
+def test_scaling_by_a_power_of_two_is_bit_exact(overlapping, power):
+    memory, minima = overlapping
+    bandwidth, X = float(np.ldexp(0.75, power)), np.ldexp(memory.memories_, power)
+    other = enumerate_minima(EpanechnikovMemory(bandwidth=bandwidth).fit(X))
+    np.testing.assert_array_equal(other.points, np.ldexp(minima.points, power))
+    np.testing.assert_array_equal(other.margins, np.ldexp(minima.margins, power))
+    assert sets_of(other) == sets_of(minima)
+
+
+def test_all_copies_are_listed_and_do_not_make_a_minimum_emergent():
+    X = [[0.0], [5.0], [0.0], [1.0]]
+    minima = enumerate_minima(EpanechnikovMemory(bandwidth=1.2).fit(X))
+    assert [m.tolist() for m in minima.members] == [[1], [0, 2, 3]]
+    assert minima.is_emergent.tolist() == [False, True]
+    assert minima.points.ravel() == pytest.approx([5.0, 1 / 3])
+    copies = enumerate_minima(EpanechnikovMemory(bandwidth=0.5).fit(X))
+    assert [m.tolist() for m in copies.members] == [[0, 2], [3], [1]]
+    assert not copies.is_emergent.any()
+
+
+def test_a_mean_that_is_a_stored_memory_is_not_emergent():
+    minima = enumerate_minima(EpanechnikovMemory(bandwidth=1.5).fit([[0.0], [1.0], [2.0]]))
+    assert [m.tolist() for m in minima.members][-1] == [0, 1, 2]
+    assert not minima.is_emergent[-1]
+
+
+@pytest.mark.parametrize("max_sets", [1, 5, 100])
+def test_a_budget_too_small_is_admitted(overlapping, max_sets):
+    memory, minima = overlapping
+    some = enumerate_minima(memory, max_sets=max_sets)
+    assert not some.complete
+    assert len(some) <= max_sets
+    assert sets_of(some) <= sets_of(minima)
+    assert "not complete" in repr(some)
+
+
+def test_wrong_memories_and_budgets_are_refused(overlapping):
+    with pytest.raises(TypeError, match="under the Epanechnikov kernel alone, got GaussianKernel"):
+        enumerate_minima(GaussianMemory(bandwidth=1.0).fit([[0.0], [1.0]]))
+    with pytest.raises(TypeError, match="3 is not an estimator instance"):
+        enumerate_minima(3)
+    with pytest.raises(NotFittedError):
+        enumerate_minima(EpanechnikovMemory())
+    for wrong in (0, -1, 2.5, True, None):
+        with pytest.raises(ValueError, match=f"max_sets must be .*got {wrong!r}"):
+            enumerate_minima(overlapping[0], max_sets=wrong)
+    assert len(enumerate_minima(KernelMemory("epanechnikov", 0.1).fit([[0.0], [1.0]]))) == 2
+
+
+def test_blocks_change_nothing_and_the_order_is_by_size_then_lexicographic(monkeypatch):
+    X = np.unique(np.random.default_rng(0).random((15, 8)), axis=0)
+    memory = EpanechnikovMemory(bandwidth=0.75).fit(X)
+    whole = [members.tolist() for members in enumerate_minima(memory).members]
+    monkeypatch.setattr("skdam.minima._enumerate.BLOCK_ELEMENTS", 50)
+    assert [members.tolist() for members in enumerate_minima(memory).members] == whole
+    assert whole == sorted(whole, key=lambda members: (len(members), members))
+
+
+def test_order_runs_across_components():
+    X = [[float(i), 100.0 * (i % 2)] for i in range(8)]  # two components, interleaved
+    minima = enumerate_minima(EpanechnikovMemory(bandwidth=1.5).fit(X))
+    listed = [members.tolist() for members in minima.members]
+    assert listed == sorted(listed, key=lambda members: (len(members), members))
+    assert {len(members) for members in listed} == {1, 2}
