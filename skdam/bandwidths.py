@@ -23,6 +23,7 @@ __all__ = [
     "bandwidth_from_beta",
     "beta_from_bandwidth",
     "choose_bandwidth",
+    "emergence_window",
     "leave_one_out_log_likelihood",
     "preserved_fraction",
     "preserving_bandwidth",
@@ -177,6 +178,44 @@ def preserving_bandwidth(X: ArrayLike, fraction: float) -> float:
     below = distances[:lost][distances[:lost] < target]
     gap = (target - below[-1]) / 2 if below.size else np.inf
     return float(target - min(gap, (1.0 - NEAREST_SHARE) * target))
+
+
+def emergence_window(X: ArrayLike) -> tuple[float, float]:
+    """Return the bandwidths between which all rows are kept and new minima are sure to emerge.
+
+    With equal weights and any bandwidth strictly between half the smallest distance of two distinct
+    rows and that distance, ``r_min / 2 < r < r_min``, every row is a minimum of the Epanechnikov
+    energy and at least one emergent minimum exists, exact ties aside. Below it none exists.
+
+    Parameters
+    ----------
+    X : array-like of shape (K, D)
+        Memories, at least two of them distinct; copies count once.
+
+    Returns
+    -------
+    low, high : float
+        In data units.
+
+    Raises
+    ------
+    ValueError
+        If `X` has fewer than two distinct rows.
+
+    Examples
+    --------
+    >>> from skdam.bandwidths import emergence_window
+    >>> emergence_window([[0.0], [1.0], [5.0]])
+    (0.5, 1.0)
+
+    References
+    ----------
+    Hoover et al., "Dense Associative Memory with Epanechnikov Energy", 2025, arXiv:2506.10801.
+    """
+    rows = _distinct(check_rows(X))
+    _require_scale(rows, "emergence_window")
+    smallest = float(_nearest_distances(rows).min())
+    return smallest / 2, smallest
 
 
 def leave_one_out_log_likelihood(memory: KernelModel) -> Floats:

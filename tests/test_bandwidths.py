@@ -180,6 +180,15 @@ def test_preserving_bandwidth_preserves_that_fraction_and_no_more(n):
         assert kept == min(share for share in possible if share >= fraction)
 
 
+def test_emergence_window_ends_at_the_smallest_distance_of_distinct_rows():
+    X = cloud()
+    low, high = bandwidths.emergence_window(np.repeat(X, 2, axis=0))
+    assert high == pytest.approx(nearest_distances(X).min(), rel=1e-14)
+    assert low == high / 2
+    with pytest.raises(ValueError, match="'emergence_window' needs at least 2 distinct rows"):
+        bandwidths.emergence_window(np.ones((3, 2)))
+
+
 def test_betas_and_bandwidths_convert():
     for name, kernel in KERNELS.items():
         beta = np.array([1e-6, 0.4, 30.0])

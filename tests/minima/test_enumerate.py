@@ -9,7 +9,7 @@ from scipy.spatial.distance import pdist
 from sklearn.exceptions import NotFittedError
 
 from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory, enumerate_minima
-from skdam.bandwidths import bandwidth_from_beta
+from skdam.bandwidths import bandwidth_from_beta, emergence_window
 
 
 def sets_of(minima):
@@ -90,15 +90,15 @@ def test_the_papers_sizes_are_enumerated_completely(n, n_features, factor):
     assert enumerate_minima(EpanechnikovMemory(factor * pdist(X).min()).fit(X)).complete
 
 
-def test_global_emergence_between_half_the_smallest_distance_and_all_of_it():
+def test_global_emergence_in_its_window_and_none_below():
     rng = np.random.default_rng(0)
     for _ in range(200):
         X = rng.normal(size=(rng.integers(2, 12), rng.integers(1, 6)))
-        smallest = pdist(X).min()
-        emergent = enumerate_minima(EpanechnikovMemory(smallest * rng.uniform(0.5, 1)).fit(X))
+        low, high = emergence_window(X)
+        emergent = enumerate_minima(EpanechnikovMemory(rng.uniform(low, high)).fit(X))
         assert (~emergent.is_emergent).sum() == len(X)  # all kept
         assert emergent.is_emergent.any()
-        few = enumerate_minima(EpanechnikovMemory(smallest * rng.uniform(0.01, 0.5)).fit(X))
+        few = enumerate_minima(EpanechnikovMemory(rng.uniform(0.02, 1) * low).fit(X))
         assert len(few) == len(X)
         assert not few.is_emergent.any()
 
