@@ -90,7 +90,7 @@ def _refuse_silent_casts(values: Any, name: str) -> None:
     if any(np.ma.is_masked(part) for part in parts):
         raise TypeError(
             f"{name} is a masked array with masked entries, which would be read as data."
-            " Fill or impute them first, or put NaN and use retrieve(X, known=~X.mask)."
+            " Fill or impute them first; gaps in queries may be NaN in retrieve(X, known=~X.mask)."
         )
     if any(_holds_times(column) for column in _columns(values)):
         raise TypeError(f"{name} holds dates or time differences, not numbers.")

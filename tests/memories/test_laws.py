@@ -170,5 +170,7 @@ def test_default_bandwidth_is_off_every_tie(data, keeps_all, scale):
         result = EpanechnikovMemory().fit(X).retrieve(X)
         members.append([frozenset(np.flatnonzero(row)) for row in result.members.toarray()])
         if keeps_all:
-            assert result.recalled.tolist() == list(range(len(X)))
+            for name in ("epanechnikov", "biweight", "triweight", "cosine"):
+                recalled = exact_memory(name, "nearest").fit(X).retrieve(X).recalled
+                assert recalled.tolist() == list(range(len(X)))
     assert members[0] == members[-1] == members[len(members) // 2]

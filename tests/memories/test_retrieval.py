@@ -154,6 +154,14 @@ def test_gaussian_keeps_all_but_one_of_the_digits_and_recalls_nine_in_ten(digits
     assert np.mean(memory.retrieve(noisy(digits)).recalled == own) > 0.88
 
 
+@pytest.mark.parametrize(("n", "kept"), [(2, False), (64, False), (300, False), (600, True)])
+def test_gaussian_default_keeps_one_hot_memories_from_some_six_hundred_on(n, kept):
+    """A limit that the README owns up to."""
+    X = np.eye(n)
+    recalled = GaussianMemory(max_iter=3000).fit(X).retrieve(X[:2]).recalled
+    assert recalled.tolist() == ([0, 1] if kept else [-1, -1])
+
+
 class TestOutside:
     X, far = np.array([[0.0, 0.0], [4.0, 0.0]]), np.array([[2.4, 9.0], [0.1, 0.0]])
 
