@@ -5,6 +5,7 @@ from .dynamics import RetrievalResult
 from .memories._kernel import EpanechnikovMemory, GaussianMemory, KernelMemory
 from .minima._enumerate import enumerate_minima
 from .minima._minima import Minima
+from .minima._search import find_minima
 
 __all__ = [
     "EpanechnikovMemory",
@@ -14,5 +15,6 @@ __all__ = [
     "RetrievalResult",
     "__version__",
     "enumerate_minima",
+    "find_minima",
     "show_versions",
 ]

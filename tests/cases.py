@@ -83,3 +83,21 @@ def exact_memory(name: str, bandwidth: float | str):
     """Return a memory that retrieves exactly: to the fixed point, or by one step towards it."""
     one_step = {} if name == "epanechnikov" else {"max_iter": 1}
     return KERNEL_MEMORIES[name](bandwidth=bandwidth, **one_step)
+
+
+def sets_of(minima):
+    """Return the member sets of minima."""
+    return {frozenset(members.tolist()) for members in minima.members}
+
+
+def random_case(seed):
+    """Return rows, weights and a radius: in turn on a lattice full of ties and copies, and off."""
+    rng = np.random.default_rng(seed)
+    n, n_features = rng.integers(1, 9), rng.integers(1, 4)
+    if seed % 2:
+        X, radius = rng.integers(0, 4, (n, n_features)).astype(float), rng.integers(1, 8) / 2
+    else:
+        X, radius = rng.normal(size=(n, n_features)), rng.uniform(0.2, 2.5)
+        X[rng.random(n) < 0.2] = X[0]
+    weights = rng.integers(1, 4, n).astype(float) if seed % 3 else np.ones(n)
+    return X, weights, radius

@@ -19,7 +19,6 @@ when no self-consistent set can come of it:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Self
 
 import numpy as np
@@ -32,6 +31,7 @@ from .._math import UNIT_ROUNDOFF, Floats, Integers, Points
 from .._validation import check_count
 from ..bandwidths import KernelModel
 from ..energies import KernelEnergy
+from ._exact import is_inside
 from ._minima import Minima, describe_minima
 
 #: Elements of one block of sets: its rows times the memories of its component.
@@ -150,21 +150,6 @@ class _Component:
         """Bound the relative rounding of the sums over sets of that size."""
         return (self.rows.shape[1] + 3 * size + 20) * UNIT_ROUNDOFF
 
-    def is_inside(self, members: Integers, others: Integers) -> list[bool | None]:
-        """Decide in rational arithmetic who lies within r of a centroid; None: at r exactly."""
-        weights = [Fraction(w) for w in self.weights[members].tolist()]
-        exact = [[Fraction(v) for v in row] for row in self.rows[members].tolist()]
-        total, limit = sum(weights), Fraction(self.bandwidth) ** 2
-        centre = [
-            sum(w * v for w, v in zip(weights, column, strict=True)) / total
-            for column in zip(*exact, strict=True)
-        ]
-        answers = []
-        for row in self.rows[others].tolist():
-            q = sum((Fraction(v) - c) ** 2 for v, c in zip(row, centre, strict=True))
-            answers.append(None if q == limit else q < limit)
-        return answers
-
 
 @dataclass(frozen=True, eq=False)
 class _Sets:
@@ -229,9 +214,10 @@ class _Sets:
         doubtful = np.abs(depth) <= error
         belongs = self._belongs()
         sound = (doubtful | ((depth > 0) == belongs)).all(axis=1)
+        rows, weights, radius = self.part.rows, self.part.weights, self.part.bandwidth
         for i in np.flatnonzero(sound & doubtful.any(axis=1)):
             others = np.flatnonzero(doubtful[i])
-            answers = self.part.is_inside(self.members[i], others)
+            answers = is_inside(rows, weights, radius, self.members[i], others)
             sound[i] = answers == belongs[i, others].tolist()
         return csr_array(belongs[sound].astype(float))
 

@@ -1,11 +1,13 @@
 """What is told of the minima of a memory, whichever way they were found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from .._math import Floats, Points, row_blocks, weighted_offsets
+from .._patterns import Patterns
 from ..energies import KernelEnergy
 
 
@@ -14,7 +16,8 @@ class Minima:
     """Strict local minima of an Epanechnikov energy, one entry per minimum.
 
     They come sorted by the number of their distinct members and then by these in lexicographic
-    order, whatever the order of the memories.
+    order, whatever the order of the memories. A mask, slice or array of indices picks some of them:
+    ``minima[minima.is_emergent]``.
 
     Attributes
     ----------
@@ -30,7 +33,7 @@ class Minima:
     is_emergent : ndarray of shape (n,), bool
         Whether the minimum has two or more distinct members and equals no stored memory.
     complete : bool
-        Whether these are certainly all minima.
+        Whether the search that found them has certainly found all.
     """
 
     points: Floats
@@ -47,20 +50,29 @@ class Minima:
     def __len__(self) -> int:
         return len(self.points)
 
+    def __getitem__(self, chosen: slice | np.ndarray) -> Self:
+        index = np.arange(len(self))[chosen]
+        return replace(
+            self,
+            points=self.points[index],
+            energies=self.energies[index],
+            members=[self.members[i] for i in index],
+            margins=self.margins[index],
+            is_emergent=self.is_emergent[index],
+        )
+
 
 def describe_minima(energy: KernelEnergy, sets: csr_array, complete: bool) -> Minima:
     """Return all there is to tell of self-consistent sets: rows over the distinct memories."""
     sets = sets[_canonical_order(sets)]
     patterns = energy.patterns
-    weights = patterns.weights[sets.indices]
-    anchor, offset = weighted_offsets(patterns.points, sets.indices, weights, sets.indptr)
-    points = anchor + offset
+    points = centroids(patterns, sets)
     copies = patterns.given(sets)
     return Minima(
         points=points,
         energies=energy.value(points),
         members=np.split(copies.indices, copies.indptr[1:-1]) if len(points) else [],
-        margins=_margins(patterns.points, points, energy.bandwidth),
+        margins=margins(patterns.points, points, energy.bandwidth),
         is_emergent=(np.diff(sets.indptr) > 1) & (energy.recalled(points) < 0),
         complete=complete,
     )
@@ -77,7 +89,14 @@ def _canonical_order(sets: csr_array) -> np.ndarray:
     return order
 
 
-def _margins(points: Points, X: Floats, radius: float) -> Floats:
+def centroids(patterns: Patterns, sets: csr_array) -> Floats:
+    """Return the weighted mean of each set of distinct memories."""
+    weights = patterns.weights[sets.indices]
+    anchor, offset = weighted_offsets(patterns.points, sets.indices, weights, sets.indptr)
+    return anchor + offset
+
+
+def margins(points: Points, X: Floats, radius: float) -> Floats:
     """Return the distance of each row to the nearest sphere around a point."""
     margin = np.empty(len(X))
     for rows in row_blocks(len(X), 40 * len(points)):

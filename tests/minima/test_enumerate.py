@@ -4,29 +4,13 @@ from math import comb
 
 import numpy as np
 import pytest
+from cases import random_case, sets_of
 from reference import self_consistent_sets
 from scipy.spatial.distance import pdist
 from sklearn.exceptions import NotFittedError
 
 from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory, enumerate_minima
 from skdam.bandwidths import bandwidth_from_beta, emergence_window
-
-
-def sets_of(minima):
-    return {frozenset(members.tolist()) for members in minima.members}
-
-
-def random_case(seed):
-    """Return rows, weights and a radius: in turn on a lattice full of ties and copies, and off."""
-    rng = np.random.default_rng(seed)
-    n, n_features = rng.integers(1, 9), rng.integers(1, 4)
-    if seed % 2:
-        X, radius = rng.integers(0, 4, (n, n_features)).astype(float), rng.integers(1, 8) / 2
-    else:
-        X, radius = rng.normal(size=(n, n_features)), rng.uniform(0.2, 2.5)
-        X[rng.random(n) < 0.2] = X[0]
-    weights = rng.integers(1, 4, n).astype(float) if seed % 3 else np.ones(n)
-    return X, weights, radius
 
 
 @pytest.mark.parametrize("start", range(0, 400, 50))

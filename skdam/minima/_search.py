@@ -1,0 +1,227 @@
+"""Minima of large memories, by retrieval from starts that are likely to lead to new ones.
+
+The memories themselves come first; then two kinds of starts:
+
+- *Fresh starts*: centroids of 2, 3 and 4 memories that overlap pairwise, and samples of the
+  density.
+- *Flips*: for each minimum found, the centroids of its set with one memory more or less, for the
+  memories nearest to the rim.  Minima lie side by side, so these find what fresh starts miss:
+  they are tried first, and fresh starts fill up.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import csr_array, vstack
+from sklearn.utils import check_random_state
+
+from .._active import ActiveSets, active_sets
+from .._math import Floats, Integers, Points, distinct_rows, row_blocks
+from .._validation import check_count, check_rows
+from ..dynamics import fixed_point
+from ..energies import KernelEnergy
+from ..memories._kernel_base import BaseKernelMemory
+from ._enumerate import epanechnikov_energy
+from ._exact import are_minima
+from ._minima import Minima, centroids, describe_minima
+
+#: How many memories fresh starts are centroids of.
+SIZES = (2, 3, 4)
+#: Memories of a minimum that are flipped, those nearest to the rim.
+FLIPS = 8
+#: The share of fresh starts before the first flips: one in so many.
+FRESH = 4
+#: Batches that a search is made of, and the smallest of them.
+BATCHES, SMALLEST_BATCH = 32, 256
+#: Retrieval ends by itself; this only stops a cycle between states that rounding cannot tell apart.
+_MAX_STEPS = 10_000
+
+
+def find_minima(
+    memory: BaseKernelMemory,
+    X0: ArrayLike | None = None,
+    n_seeds: int = 10_000,
+    random_state: int | np.random.RandomState | None = None,
+) -> Minima:
+    """Return many minima of a fitted Epanechnikov memory of any size, by retrieval from `n_seeds`.
+
+    Starts are the memories, centroids of small sets of overlapping ones, samples of the density,
+    and the neighbours of minima already found: their sets with one memory more or less. Minima are
+    told apart by their sets of members, and checked: where float64 cannot tell a memory's side of a
+    rim, in exact rational arithmetic. All that is returned are minima, but there may be others: for
+    a small memory `enumerate_minima` finds all.
+
+    Parameters
+    ----------
+    memory : fitted EpanechnikovMemory, or KernelMemory with ``kernel="epanechnikov"``
+    X0 : array-like of shape (n, D), optional
+        Starts of your own, instead of all others (`n_seeds` is then not used). Those off the
+        support lead nowhere.
+    n_seeds : int, default=10_000
+        Number of starts.
+    random_state : int, RandomState or None, default=None
+
+    Returns
+    -------
+    Minima
+        ``complete`` is False: a search cannot know.
+
+    Raises
+    ------
+    TypeError
+        If the memory has another kernel: its minima are not centroids of sets.
+    NotFittedError
+        If the memory is not fitted.
+    ValueError
+        If `n_seeds` is not a positive integer, or `X0` is not finite or has the wrong number of
+        features.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam import EpanechnikovMemory, find_minima
+    >>> X = np.random.default_rng(0).random((15, 8))
+    >>> memory = EpanechnikovMemory(bandwidth=0.75).fit(X)
+    >>> find_minima(memory, n_seeds=2000, random_state=0)
+    Minima(148, 137 of them emergent; not complete)
+    >>> find_minima(memory, X0=X[:2])
+    Minima(2, 1 of them emergent; not complete)
+
+    References
+    ----------
+    Hoover et al., "Dense Associative Memory with Epanechnikov Energy", 2025, arXiv:2506.10801.
+    """
+    energy = epanechnikov_energy(memory)
+    n_seeds = check_count(n_seeds, "n_seeds")
+    rng = check_random_state(random_state)
+    if X0 is None:
+        states = _explore(energy, memory, n_seeds, rng)
+    else:
+        states = _settled(energy, check_rows(X0, memory).astype(np.float64, copy=False))
+    sets = _active(energy.patterns.points, states)
+    return describe_minima(energy, sets[are_minima(energy, sets)], complete=False)
+
+
+def _explore(
+    energy: KernelEnergy, memory: BaseKernelMemory, n_seeds: int, rng: np.random.RandomState
+) -> Floats:
+    """Return the distinct states that `n_seeds` starts lead to, in the order found."""
+    rows, batch = energy.patterns.points.rows, max(SMALLEST_BATCH, n_seeds // BATCHES)
+    starts = rows[rng.permutation(len(rows))[: -(-n_seeds // 2)]]
+    states, left = _settled(energy, starts), n_seeds - len(starts)
+    starts = _fresh_starts(energy, memory, left // FRESH, rng)
+    flipped = np.zeros(len(states), dtype=bool)
+    while left > 0:
+        states, left = _join(states, _settled(energy, starts)), left - len(starts)
+        flipped = np.append(flipped, np.zeros(len(states) - len(flipped), dtype=bool))
+        wanted = min(batch, left)
+        beside = rng.permutation(np.flatnonzero(~flipped))[: wanted // FLIPS]
+        flipped[beside] = True
+        starts = _flips(energy, states[beside])
+        starts = np.append(starts, _fresh_starts(energy, memory, wanted - len(starts), rng), axis=0)
+    return states
+
+
+def _settled(energy: KernelEnergy, starts: Floats) -> Floats:
+    """Return the distinct states that starts on the support lead to.
+
+    A state is a function of its active set, bit for bit, and the set one of the state: distinct
+    states are distinct sets.
+    """
+    starts = starts[energy.covers(starts)] if len(starts) else starts
+    settled = fixed_point(energy, starts, max_iter=_MAX_STEPS, tol=0.0)
+    return _distinct(settled.state[settled.converged])
+
+
+def _join(states: Floats, more: Floats) -> Floats:
+    return _distinct(np.concatenate([states, more]))
+
+
+def _distinct(states: Floats) -> Floats:
+    return states[np.sort(distinct_rows(states)[0])] if len(states) else states
+
+
+def _fresh_starts(
+    energy: KernelEnergy, memory: BaseKernelMemory, n: int, rng: np.random.RandomState
+) -> Floats:
+    """Return up to n starts: as many centroids of each size as samples of the density."""
+    share = n // (len(SIZES) + 1) + 1
+    starts = [centroids(energy.patterns, _overlapping(energy, share, size, rng)) for size in SIZES]
+    return np.concatenate([*starts, memory.sample(share, rng).astype(np.float64)])[:n]
+
+
+def _overlapping(energy: KernelEnergy, n: int, size: int, rng: np.random.RandomState) -> csr_array:
+    """Draw up to n sets of memories that are pairwise nearer than 2 r."""
+    points = Points.measured(energy.patterns.points.rows, 2.0 * energy.bandwidth)
+    draws = rng.random_sample((n, size))  # all at once: blocks then change nothing
+    blocks = row_blocks(n, 80 * len(points))
+    members = np.concatenate([_grown(points, draws[rows]) for rows in blocks])
+    return _indicator(np.sort(members), len(points))
+
+
+def _grown(points: Points, draws: Floats) -> Integers:
+    """Return the members of each set, drawn one after another among those near all before.
+
+    A set that cannot grow to its size is left out.
+    """
+    new = (draws[:, 0] * len(points)).astype(np.intp)
+    members, open_to = new[:, None], _neighbours(points, new)
+    for place in range(1, draws.shape[1]):
+        counts = np.diff(open_to.indptr)
+        grows = counts > 0
+        pick = open_to.indptr[:-1] + (draws[:, place] * counts).astype(np.intp)
+        new, draws = open_to.indices[pick[grows]], draws[grows]
+        members = np.column_stack([members[grows], new])
+        if place < draws.shape[1] - 1:
+            open_to = csr_array(open_to[grows].multiply(_neighbours(points, new)))
+    return members
+
+
+def _flips(energy: KernelEnergy, states: Floats) -> Floats:
+    """Return the centroids of each state's set with one memory more or less."""
+    if not len(states):
+        return states
+    points = energy.patterns.points
+    near = _nearest_to_rim(points, states)
+    sets = _active(points, states)[np.repeat(np.arange(len(near)), near.shape[1])]
+    flipped = csr_array(abs(sets - _indicator(near.reshape(-1, 1), len(points))))
+    flipped.eliminate_zeros()
+    return centroids(energy.patterns, flipped[np.diff(flipped.indptr) > 0])
+
+
+def _nearest_to_rim(points: Points, X: Floats) -> Integers:
+    """Return the points whose spheres are nearest to each row, in single precision.
+
+    Beyond that, distances that are equal need not round alike; the first of equals comes first.
+    """
+    near = np.empty((len(X), min(FLIPS, len(points))), dtype=np.intp)
+    for rows in row_blocks(len(X), 40 * len(points)):
+        tiles = [squared for _, squared, _ in points.tiles(points.lift(X[rows]))]
+        gap = np.abs(np.hstack(tiles) - points.radius_squared).astype(np.float32)
+        near[rows] = np.argsort(gap, axis=1, kind="stable")[:, :FLIPS]
+    return near
+
+
+def _indicator(members: Integers, n_points: int) -> csr_array:
+    """Return equally large sets, a row of distinct indices each, as sparse rows of ones."""
+    n, size = members.shape
+    data = (np.ones(n * size), members.ravel(), np.arange(0, n * size + 1, size))
+    return csr_array(data, shape=(n, n_points))
+
+
+def _active(points: Points, X: Floats) -> csr_array:
+    """Return the points within the radius of each row, as sparse rows of ones."""
+    return _stack(points, [sets for _, sets in active_sets(points, X)])
+
+
+def _neighbours(points: Points, index: Integers) -> csr_array:
+    """Return the other points within the radius of each of these points."""
+    blocks = active_sets(points, points.rows[index])
+    return _stack(points, [sets.without(index[rows]) for rows, sets in blocks])
+
+
+def _stack(points: Points, blocks: list[ActiveSets]) -> csr_array:
+    parts = [csr_array((0, len(points)))]
+    for sets in blocks:
+        data = (np.ones(len(sets.indices)), sets.indices, sets.indptr)
+        parts.append(csr_array(data, shape=(len(sets.covered), len(points))))
+    return csr_array(vstack(parts))

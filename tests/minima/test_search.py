@@ -1,0 +1,155 @@
+"""A search returns minima and nothing else, and of small memories nearly all of them."""
+
+import numpy as np
+import pytest
+from cases import random_case, sets_of
+from reference import self_consistent_sets
+from sklearn import config_context
+from sklearn.datasets import load_digits
+from sklearn.exceptions import NotFittedError
+
+from skdam import EpanechnikovMemory, GaussianMemory, enumerate_minima, find_minima
+
+
+@pytest.fixture(scope="module")
+def overlapping():
+    X = np.random.default_rng(0).random((15, 8))
+    memory = EpanechnikovMemory(bandwidth=0.75).fit(X)
+    return memory, enumerate_minima(memory)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_two_thousand_seeds_find_nearly_all_of_151_minima(overlapping, seed):
+    memory, minima = overlapping
+    found = find_minima(memory, n_seeds=2000, random_state=seed)
+    assert sets_of(found) <= sets_of(minima)
+    assert len(found) >= 0.94 * 151
+    assert not found.complete
+
+
+@pytest.mark.parametrize("start", range(0, 200, 50))
+def test_what_is_found_is_a_minimum_in_rational_arithmetic(start):
+    n_found = n_expected = 0
+    for seed in range(start, start + 50):
+        X, weights, radius = random_case(seed)
+        memory = EpanechnikovMemory(bandwidth=radius).fit(X, sample_weight=weights)
+        found = find_minima(memory, n_seeds=200, random_state=0)
+        expected = self_consistent_sets(X, weights, radius)
+        assert sets_of(found) <= expected
+        assert len(sets_of(found)) == len(found)  # each once
+        n_found, n_expected = n_found + len(found), n_expected + len(expected)
+    assert n_found >= 0.99 * n_expected
+
+
+@pytest.mark.parametrize("offset", [1e6, -3e7])
+def test_far_from_the_origin_what_is_found_is_a_minimum(offset):
+    for seed in range(0, 60, 2):
+        X, weights, radius = random_case(seed)
+        memory = EpanechnikovMemory(bandwidth=radius).fit(X + offset, sample_weight=weights)
+        found = find_minima(memory, n_seeds=200, random_state=0)
+        assert sets_of(found) <= self_consistent_sets(X + offset, weights, radius)
+
+
+def test_minima_are_described_as_the_enumeration_does(overlapping):
+    memory, minima = overlapping
+    found = find_minima(memory, n_seeds=2000, random_state=0)
+    listed = [members.tolist() for members in minima.members]
+    same = minima[[listed.index(members.tolist()) for members in found.members]]
+    for name in ("points", "energies", "margins", "is_emergent"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(same, name))
+
+
+def test_every_stored_minimum_of_the_digits_is_found():
+    X = load_digits().data
+    memory = EpanechnikovMemory().fit(X)
+    found = find_minima(memory, n_seeds=4000, random_state=0)
+    kept = np.flatnonzero((memory.transform(X) == X).all(axis=1))
+    stored = {members[0] for members in found.members if len(members) == 1}
+    assert stored == set(kept.tolist())
+    assert found.is_emergent.sum() > 1000
+    np.testing.assert_array_equal(memory.transform(found.points), found.points)
+
+
+def test_starts_of_your_own_lead_to_their_minima_and_no_others(overlapping):
+    memory, minima = overlapping
+    same = find_minima(memory, X0=minima.points)
+    np.testing.assert_array_equal(same.points, minima.points)
+    some = find_minima(memory, X0=minima.points[[9, 3, 9]])
+    np.testing.assert_array_equal(some.points, minima.points[[3, 9]])
+    near = minima.points + 0.9 * minima.margins[:, None] / np.sqrt(8)
+    assert sets_of(find_minima(memory, X0=near)) == sets_of(minima)
+
+
+def test_starts_off_the_support_lead_nowhere(overlapping):
+    found = find_minima(overlapping[0], X0=np.full((3, 8), 9.0))
+    assert len(found) == 0
+    assert found.points.shape == (0, 8)
+    assert found.members == []
+
+
+def test_a_fixed_point_with_a_memory_on_its_rim_is_no_minimum():
+    memory = EpanechnikovMemory(bandwidth=1.5).fit([[-0.5], [0.5], [1.5]])
+    assert memory.transform([[0.0]]) == [[0.0]]
+    assert len(find_minima(memory, X0=[[0.0]])) == 0
+
+
+def test_the_memorys_own_policies_do_not_matter(overlapping):
+    memory, _ = overlapping
+    other = EpanechnikovMemory(bandwidth=0.75, outside="raise", max_iter=1, epsilon=0.1)
+    other.fit(memory.memories_)
+    one, two = (find_minima(m, n_seeds=500, random_state=0) for m in (memory, other))
+    np.testing.assert_array_equal(one.points, two.points)
+
+
+def test_a_search_is_reproducible_whatever_the_blocks(overlapping):
+    memory, _ = overlapping
+    np.random.seed(0)
+    before = np.random.get_state()[1].copy()
+    one = find_minima(memory, n_seeds=700, random_state=3)
+    with config_context(working_memory=0.01):
+        two = find_minima(memory, n_seeds=700, random_state=3)
+    three = find_minima(memory, n_seeds=700, random_state=np.random.RandomState(3))
+    np.testing.assert_array_equal(one.points, two.points)
+    np.testing.assert_array_equal(one.points, three.points)
+    np.testing.assert_array_equal(before, np.random.get_state()[1])
+    assert sets_of(find_minima(memory, n_seeds=700, random_state=4)) != sets_of(one)
+
+
+@pytest.mark.parametrize("n_seeds", [1, 2, 7, 257])
+def test_any_number_of_seeds_will_do(overlapping, n_seeds):
+    assert 1 <= len(find_minima(overlapping[0], n_seeds=n_seeds, random_state=0)) <= n_seeds
+
+
+@pytest.mark.parametrize("X", [[[1.0, 2.0]], [[1.0, 2.0]] * 3, [[0.0, 0.0], [9.0, 9.0]]])
+def test_memories_that_never_overlap_have_only_themselves(X):
+    memory = EpanechnikovMemory(bandwidth=1.0).fit(np.array(X, dtype=np.float32))
+    found = find_minima(memory, random_state=0)
+    np.testing.assert_array_equal(found.points, np.unique(X, axis=0))
+    assert not found.is_emergent.any()
+
+
+def test_wrong_memories_seeds_and_starts_are_refused(overlapping):
+    memory, _ = overlapping
+    with pytest.raises(TypeError, match="under the Epanechnikov kernel alone, got GaussianKernel"):
+        find_minima(GaussianMemory(bandwidth=1.0).fit([[0.0], [1.0]]))
+    with pytest.raises(NotFittedError):
+        find_minima(EpanechnikovMemory())
+    for wrong in (0, -1, 2.5, True, None):
+        with pytest.raises(ValueError, match=f"n_seeds must be .*got {wrong!r}"):
+            find_minima(memory, n_seeds=wrong)
+    with pytest.raises(ValueError, match="expecting 8 features"):
+        find_minima(memory, X0=np.zeros((1, 3)))
+    with pytest.raises(ValueError, match="contains NaN in 1 rows"):
+        find_minima(memory, X0=np.full((1, 8), np.nan))
+
+
+def test_a_selection_keeps_every_entry_in_step(overlapping):
+    _, minima = overlapping
+    chosen = minima[minima.margins > 0.01]
+    assert 0 < len(chosen) < len(minima)
+    assert (chosen.margins > 0.01).all()
+    assert len(chosen.members) == len(chosen.points) == len(chosen.energies)
+    last = minima[-2:]
+    np.testing.assert_array_equal(last.points, minima.points[-2:])
+    assert [m.tolist() for m in last.members] == [m.tolist() for m in minima.members[-2:]]
+    assert last.complete
