@@ -144,7 +144,7 @@ class Points:
     def direct(self, queries: Queries, query: Integers, point: Integers) -> Floats:
         """Return the squared distances of single pairs from direct differences: the truth."""
         squared = np.empty(len(query))
-        for part, difference in self._differences(queries, query, point):
+        for part, difference in self.differences(queries, query, point):
             with np.errstate(over="ignore", under="ignore"):
                 difference *= self.scale
                 squared[part] = np.einsum("ij,ij->i", difference, difference)
@@ -153,16 +153,17 @@ class Points:
     def distances(self, queries: Queries, query: Integers, point: Integers) -> Floats:
         """Return the distances of single pairs in data units, however long or short they are."""
         distance = np.empty(len(query))
-        for part, difference in self._differences(queries, query, point):
+        for part, difference in self.differences(queries, query, point):
             exponent = np.frexp(np.abs(difference).max(axis=1))[1]
             difference = np.ldexp(difference, -exponent[:, None])
             length = np.sqrt(np.einsum("ij,ij->i", difference, difference))
             distance[part] = np.ldexp(length, exponent)
         return distance
 
-    def _differences(
+    def differences(
         self, queries: Queries, query: Integers, point: Integers
     ) -> Iterator[tuple[slice, Floats]]:
+        """Yield (pairs, query - point) in data units, some pairs at a time."""
         for part in slices(len(query), DIRECT_ELEMENTS // self.rows.shape[1]):
             with np.errstate(over="ignore"):  # beyond the floats: infinitely far
                 difference = queries.rows[query[part]] - self.rows[point[part]]

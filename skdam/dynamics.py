@@ -11,7 +11,16 @@ from typing import Any, Protocol, Self
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-__all__ = ["RetrievalResult", "Settled", "SteppingEnergy", "fixed_point"]
+from ._flow import Event
+
+__all__ = [
+    "FlowingEnergy",
+    "RetrievalResult",
+    "Settled",
+    "SteppingEnergy",
+    "fixed_point",
+    "gradient_flow",
+]
 
 
 class SteppingEnergy(Protocol):
@@ -23,6 +32,16 @@ class SteppingEnergy(Protocol):
 
     def step(self, X: np.ndarray) -> np.ndarray:
         """Return the next states."""
+
+
+class FlowingEnergy(Protocol):
+    """What `gradient_flow` asks of an energy."""
+
+    def members(self, X: np.ndarray) -> csr_array:
+        """Return which memories pull on each state, as rows."""
+
+    def next_event(self, X: np.ndarray, inside: csr_array, held: np.ndarray | None) -> Event:
+        """Return where the states get to before another memory pulls on them."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,6 +76,9 @@ class RetrievalResult:
         The states from the start on, one array per query, with ``record=True``.
     energies : list of ndarray of shape (n_iter + 1,), or None
         Their energies.
+    times : list of ndarray of shape (n_iter + 1,), or None
+        With ``dynamics="flow"``, when the flow ``dx/dt = -grad E`` passes them: from 0 on to
+        infinity, since a limit is only approached.
     """
 
     state: np.ndarray
@@ -68,6 +90,7 @@ class RetrievalResult:
     find_members: Callable[[], csr_array]  # called when `members` are first asked for
     trajectory: list[np.ndarray] | None = None
     energies: list[np.ndarray] | None = None
+    times: list[np.ndarray] | None = None
 
     def __repr__(self) -> str:
         counts = {name: int(getattr(self, name).sum()) for name in ("converged", "in_support")}
@@ -95,20 +118,33 @@ class RetrievalResult:
 class Settled:
     """Where a loop ended: states, steps taken, whether it stopped by itself.
 
-    With a record, `history` holds for the start and each step which rows moved, and where to.
+    With a record, `history` holds for the start and each step which rows moved, and where to, and
+    `durations` how long that took.
     """
 
     state: np.ndarray
     n_iter: np.ndarray
     converged: np.ndarray
     history: list[tuple[np.ndarray, np.ndarray]]
+    durations: list[np.ndarray]
 
     def trajectory(self) -> list[np.ndarray]:
         """Return each row's own states, from its start to its end."""
-        rows, states = (np.concatenate(part) for part in zip(*self.history, strict=True))
-        in_order = states[np.argsort(rows, kind="stable")]
+        return self._by_row([states for _, states in self.history])
+
+    def times(self) -> list[np.ndarray]:
+        """Return when each row was in those states."""
+        return [np.cumsum(durations) for durations in self._by_row(self.durations)]
+
+    def _by_row(self, values: list[np.ndarray]) -> list[np.ndarray]:
+        rows = np.concatenate([rows for rows, _ in self.history])
+        in_order = np.concatenate(values)[np.argsort(rows, kind="stable")]
         ends = np.cumsum(self.n_iter + 1)[:-1]
         return [path.copy() for path in np.split(in_order, ends)]
+
+
+#: Next states, which of them are done, and how long the step took.
+Advanced = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def fixed_point(
@@ -140,26 +176,78 @@ def fixed_point(
     -------
     Settled
     """
-    state, history = X.copy(), [(np.arange(len(X)), X)] if record else []
+
+    def advance(live: np.ndarray, before: np.ndarray) -> Advanced:
+        after = energy.step(before)
+        if held is not None:
+            after = np.where(held[live], before, after)
+        moving = (np.abs(after - before) > tol * energy.bandwidth).any(axis=1)
+        return after, ~moving, np.ones(len(live))
+
+    return _run(advance, X, max_iter, record)
+
+
+def gradient_flow(
+    flow: FlowingEnergy,
+    X: np.ndarray,
+    *,
+    max_iter: int,
+    held: np.ndarray | None = None,
+    record: bool = False,
+) -> Settled:
+    """Follow ``dx/dt = -grad E`` from event to event, to its limit.
+
+    Parameters
+    ----------
+    flow : object with ``members(X)`` and ``next_event(X, inside, held)``
+    X : ndarray of shape (n, D), float64
+        Starts.
+    max_iter : int
+        Most events.
+    held : ndarray of shape (n, D), bool, optional
+        Coordinates that stay as they are.
+    record : bool, default=False
+        Whether to keep the states at every event.
+
+    Returns
+    -------
+    Settled
+    """
+    inside = flow.members(X)
+
+    def advance(live: np.ndarray, before: np.ndarray) -> Advanced:
+        nonlocal inside
+        event = flow.next_event(before, inside, None if held is None else held[live])
+        inside = event.inside[~event.ended]
+        return event.state, event.ended, event.duration
+
+    return _run(advance, X, max_iter, record)
+
+
+def _run(
+    advance: Callable[[np.ndarray, np.ndarray], Advanced],
+    X: np.ndarray,
+    max_iter: int,
+    record: bool,
+) -> Settled:
+    state, live = X.copy(), np.arange(len(X))
+    history, durations = ([(live, X)], [np.zeros(len(X))]) if record else ([], [])
     n_iter = np.zeros(len(X), dtype=np.intp)
     converged = np.zeros(len(X), dtype=bool)
-    live = np.arange(len(X))
     for _ in range(max_iter):
         if not live.size:
             break
         before = state[live]
-        after = energy.step(before)
-        if held is not None:
-            after = np.where(held[live], before, after)
+        after, done, duration = advance(live, before)
         state[live] = after
         moved = (after != before).any(axis=1)
         n_iter[live] += moved
         if record:
             history.append((live[moved], after[moved]))
-        moving = (np.abs(after - before) > tol * energy.bandwidth).any(axis=1)
-        converged[live[~moving]] = True
-        live = live[moving]
-    return Settled(state, n_iter, converged, history)
+            durations.append(duration[moved])
+        converged[live[done]] = True
+        live = live[~done]
+    return Settled(state, n_iter, converged, history, durations)
 
 
 def _join(parts: list) -> Any:

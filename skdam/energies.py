@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array
 
+from ._flow import Flow
 from ._math import UNIT_ROUNDOFF, Floats, Integers, nearest
 from ._patterns import Patterns
 from ._sums import KernelSums, kernel_sums
@@ -120,6 +121,10 @@ class KernelEnergy:
         """
         pull = self.sums.pull(X)
         return pull.anchor + pull.offset
+
+    def flow(self) -> Flow:
+        """Return the exact gradient flow, for the Epanechnikov kernel alone."""
+        return Flow.of(self.patterns, self.bandwidth, self.epsilon, self.algorithm)
 
     def covers(self, X: Floats) -> np.ndarray:
         """Return whether each state lies on the support, S(x) > 0."""

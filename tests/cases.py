@@ -60,12 +60,14 @@ ESTIMATORS = [
     EpanechnikovMemory(bandwidth=3.0, epsilon=0.1, outside="keep", max_iter=50, n_jobs=2),
     EpanechnikovMemory(bandwidth="silverman", outside="nan"),
     EpanechnikovMemory(bandwidth=1e3, outside="raise", algorithm="gemm"),
+    EpanechnikovMemory(dynamics="flow", n_jobs=2),
     GaussianMemory(),
     GaussianMemory(bandwidth="loo"),
     GaussianMemory(bandwidth=0.5, tol=0.0, max_iter=1, n_jobs=-1),
     KernelMemory(),
     KernelMemory("gaussian", bandwidth="scott", outside="keep", tol=1e-4),
     KernelMemory("biweight", bandwidth="loo"),
+    KernelMemory(dynamics="flow", outside="nan"),
     KernelMemory(KERNELS["cosine"], tol=1e-3),
 ]
 

@@ -135,6 +135,21 @@ def gradient(name, memories, weights, bandwidth, x, epsilon=0.0) -> np.ndarray:
     return np.array(slopes)
 
 
+def descend(memories, weights, bandwidth, X, step=1e-3, tol=1e-5) -> np.ndarray:
+    """Follow -grad E of the Epanechnikov energy by small steps, ``step * S / sum_(B(x)) w`` long.
+
+    That makes a step ``step * (c(B(x)) - x)``, whatever S and epsilon are.
+    """
+    x, moving = X.copy(), np.ones(len(X), dtype=bool)
+    while moving.any():
+        near = ((x[moving, None] - memories) ** 2).sum(axis=2) < bandwidth**2
+        pull = near * weights
+        path = pull @ memories / pull.sum(axis=1, keepdims=True) - x[moving]
+        x[moving] += step * path
+        moving[moving] = (np.abs(path) > tol * bandwidth).any(axis=1)
+    return x
+
+
 # --- densities of data on a grid, whose squared distances are exact in floats -----------------
 
 

@@ -19,11 +19,14 @@ _SHARED = {
     - "loo": maximises the leave-one-out likelihood; costs some forty passes over K^2 pairs.""",
     "algorithm": """algorithm : {"auto", "gemm"}, default="auto"
     Back end of the exact radius search. It changes no result.""",
-    "dynamics": """dynamics : {"mean_shift"}, default="mean_shift"
-    How a state moves: to the mean of the memories that pull on it, until it stays.""",
+    "dynamics": """dynamics : {"mean_shift", "flow"}, default="mean_shift"
+    How a state moves: to the mean of the memories that pull on it, until it stays; or along the
+    gradient flow ``dx/dt = -grad E``, followed exactly from each change of its active set to the
+    next (Epanechnikov kernel alone). Both end at fixed points of the energy, which near a minimum
+    are the same, and elsewhere often not.""",
     "max_iter": """max_iter : int, default=300
     Most steps of one retrieval. 1 is the one-step model, as of attention: it never warns that a
-    state was still moving.""",
+    state was still moving. (A flow ends by itself: it may take so many steps for each memory.)""",
     "tol": """tol : float, default=1e-6
     A state is done when no coordinate moves by more than this many bandwidths.""",
     "n_jobs": """n_jobs : int or None, default=None

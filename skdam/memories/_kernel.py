@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from sklearn.utils._param_validation import StrOptions
+
 from .._validation import NOT_NEGATIVE
 from ..kernels import KERNELS, Kernel, find_kernel
 from ._docs import shared
@@ -93,7 +95,7 @@ class EpanechnikovMemory(BaseKernelMemory):
         self.n_jobs = n_jobs
 
     def _settings(self) -> Settings:
-        return Settings(KERNELS["epanechnikov"], self.epsilon, self.outside)
+        return Settings(KERNELS["epanechnikov"], self.dynamics, self.epsilon, self.outside)
 
 
 @shared(radius=", the standard deviation", beta=", ``1 / bandwidth_**2``")
@@ -112,7 +114,8 @@ class GaussianMemory(BaseKernelMemory):
     Parameters
     ----------
     <bandwidth>
-    <dynamics>
+    dynamics : {"mean_shift"}, default="mean_shift"
+        How a state moves: to the mean of the memories under their pull, until it stays.
     <algorithm>
     <max_iter>
     <tol>
@@ -144,7 +147,9 @@ class GaussianMemory(BaseKernelMemory):
     array([-1.145])
     """
 
-    _parameter_constraints: ClassVar[dict] = _constraints(without={"outside"})
+    _parameter_constraints: ClassVar[dict] = _constraints(without={"outside"}) | {
+        "dynamics": [StrOptions({"mean_shift"})]
+    }
 
     def __init__(
         self,
@@ -164,7 +169,7 @@ class GaussianMemory(BaseKernelMemory):
         self.n_jobs = n_jobs
 
     def _settings(self) -> Settings:
-        return Settings(KERNELS["gaussian"], tol=self.tol)
+        return Settings(KERNELS["gaussian"], self.dynamics, tol=self.tol)
 
 
 @shared(beta=", ``2 / bandwidth_**2`` (Gaussian: ``1 / bandwidth_**2``)")
@@ -248,4 +253,5 @@ class KernelMemory(BaseKernelMemory):
 
     def _settings(self) -> Settings:
         kernel = find_kernel(self.kernel)
-        return Settings(kernel, outside=self.outside, tol=0.0 if kernel.is_flat else self.tol)
+        tol = 0.0 if kernel.is_flat else self.tol
+        return Settings(kernel, self.dynamics, outside=self.outside, tol=tol)

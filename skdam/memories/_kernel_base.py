@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._validation import check_count, check_known, check_rows
 from ..dynamics import RetrievalResult
 from ._kernel_store import KernelStore
-from ._retrieval import Retrieval
+from ._retrieval import Retrieval, check_dynamics
 
 
 class BaseKernelMemory(KernelStore):
@@ -213,7 +213,10 @@ class BaseKernelMemory(KernelStore):
 
     def _retrieval(self) -> Retrieval:
         settings = self._settings()
-        return Retrieval(self._energy(), settings.outside, self.max_iter, settings.tol)
+        check_dynamics(settings.dynamics, settings.kernel)
+        return Retrieval(
+            self._energy(), settings.dynamics, settings.outside, self.max_iter, settings.tol
+        )
 
     def _rowwise(self, X: ArrayLike, formula: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         X = check_rows(X, self)

@@ -29,12 +29,12 @@ from ..bandwidths import RULES, beta_from_bandwidth, choose_bandwidth
 from ..energies import KernelEnergy
 from ..kernels import Kernel
 from ._base import Memory
-from ._retrieval import OUTSIDE
+from ._retrieval import DYNAMICS, OUTSIDE, check_dynamics
 
 #: Constraints of the parameters that the kernel memories share.
 CONSTRAINTS = {
     "bandwidth": [POSITIVE, StrOptions(set(RULES))],
-    "dynamics": [StrOptions({"mean_shift"})],
+    "dynamics": [StrOptions(DYNAMICS)],
     "outside": [StrOptions(OUTSIDE)],
     "algorithm": [StrOptions({"auto", *BACK_ENDS})],
     "max_iter": [COUNT],
@@ -48,6 +48,7 @@ class Settings:
     """What a kernel memory's parameters say, in one form for all of them."""
 
     kernel: Kernel
+    dynamics: str
     epsilon: float = 0.0
     outside: str = "nearest"
     tol: float = 0.0
@@ -162,6 +163,7 @@ class KernelStore(Memory):
     def _store(self, X: np.ndarray, weights: np.ndarray) -> Self:
         check_total(weights)
         kernel = self._settings().kernel
+        check_dynamics(self.dynamics, kernel)
         memories, weights = X[weights > 0], weights[weights > 0]
         bandwidth = self.bandwidth
         if isinstance(bandwidth, str):

@@ -4,12 +4,25 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from sklearn.utils._param_validation import InvalidParameterError
 
-from ..dynamics import RetrievalResult, Settled, fixed_point
+from ..dynamics import RetrievalResult, Settled, fixed_point, gradient_flow
 from ..energies import KernelEnergy
+from ..kernels import Kernel
 
+#: How a state may move.
+DYNAMICS = {"mean_shift", "flow"}
 #: What may become of a query off the support.
 OUTSIDE = {"nearest", "keep", "nan", "raise"}
+
+
+def check_dynamics(dynamics: str, kernel: Kernel) -> None:
+    """Refuse a flow that is not made of straight lines."""
+    if dynamics == "flow" and not kernel.is_flat:
+        raise InvalidParameterError(
+            "dynamics='flow' is exact for the Epanechnikov kernel alone: choose 'mean_shift' with"
+            f" kernel={kernel!r}."
+        )
 
 
 @dataclass(frozen=True)
@@ -17,6 +30,7 @@ class Retrieval:
     """One retrieval: the energy, and the estimator's parameters that steer it."""
 
     energy: KernelEnergy
+    dynamics: str
     outside: str
     max_iter: int
     tol: float
@@ -26,15 +40,16 @@ class Retrieval:
     ) -> tuple[Settled, np.ndarray]:
         """Return where float64 queries end, and whether they lay on the support."""
         start, in_support = self._start(X, known)
-        settled = fixed_point(
-            self.energy,
-            start,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            held=known,
-            record=record,
+        return self._follow(start, known, record), in_support
+
+    def _follow(self, start: np.ndarray, known: np.ndarray | None, record: bool) -> Settled:
+        if self.dynamics == "flow":
+            most = self.max_iter * len(self.energy.patterns.first)
+            flow = self.energy.flow()
+            return gradient_flow(flow, start, max_iter=most, held=known, record=record)
+        return fixed_point(
+            self.energy, start, max_iter=self.max_iter, tol=self.tol, held=known, record=record
         )
-        return settled, in_support
 
     def describe(self, settled: Settled, in_support: np.ndarray) -> RetrievalResult:
         """Return all there is to tell of settled queries."""
@@ -52,7 +67,8 @@ class Retrieval:
         trajectory = settled.trajectory()
         ends = np.cumsum([len(states) for states in trajectory])[:-1]
         energies = np.split(self.energy.value(np.concatenate(trajectory)), ends)
-        return replace(result, trajectory=trajectory, energies=energies)
+        times = settled.times() if self.dynamics == "flow" else None
+        return replace(result, trajectory=trajectory, energies=energies, times=times)
 
     def hide(
         self, state: np.ndarray, in_support: np.ndarray, known: np.ndarray | None = None
