@@ -148,8 +148,10 @@ def test_grids_and_one_hot_memories_end_at_fixed_points():
 
 
 def test_a_sphere_through_the_limit_is_not_crossed():
-    memory = FlowMemory(1.5).fit([[-0.5], [0.5], [1.5]])
-    assert memory.transform([[-0.25]]) == [[0.0]]  # the third memory is 1.5 away from it
+    for angle in np.linspace(0.0, 3.0, 60):  # rounding puts the third memory on either side
+        X = rotated([[-0.5, 0.0], [0.5, 0.0], [1.5, 0.0]], angle)
+        states = FlowMemory(1.5).fit(X).transform(rotated([[-0.25, 0.0]], angle))
+        np.testing.assert_allclose(states, [[0.0, 0.0]], atol=1e-15)
 
 
 @pytest.mark.parametrize("spread", [0.5, 1.2, 4.0, 40.0])
