@@ -5,9 +5,11 @@ from .dynamics import RetrievalResult
 from .memories._kernel import EpanechnikovMemory, GaussianMemory, KernelMemory
 from .minima._enumerate import enumerate_minima
 from .minima._minima import Minima
+from .minima._sampler import EmergentSampler, sample_from
 from .minima._search import find_minima
 
 __all__ = [
+    "EmergentSampler",
     "EpanechnikovMemory",
     "GaussianMemory",
     "KernelMemory",
@@ -16,5 +18,6 @@ __all__ = [
     "__version__",
     "enumerate_minima",
     "find_minima",
+    "sample_from",
     "show_versions",
 ]

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, InvalidParameterError
+from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 FLOATS = [np.float64, np.float32]
@@ -156,6 +156,13 @@ def check_count(value: int, name: str) -> int:
     if not COUNT.is_satisfied_by(value):
         raise InvalidParameterError(f"{name} must be {COUNT}, got {value!r}.")
     return int(value)
+
+
+def check_method(step: Any, name: str, method: str) -> Any:
+    """Return a step of a pipeline that has a method; None and "passthrough" have any."""
+    if step not in (None, "passthrough") and not HasMethods(method).is_satisfied_by(step):
+        raise TypeError(f"step {name!r} of the pipeline must have {method!r}, got {step!r}.")
+    return step
 
 
 def check_fraction(fraction: float) -> float:

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory
+from skdam import EmergentSampler, EpanechnikovMemory, GaussianMemory, KernelMemory
 from skdam.kernels import KERNELS
 
 
@@ -54,8 +54,8 @@ def _scenes() -> list[Scene]:
 
 SCENES = _scenes()
 
-#: Every public estimator, at least three settings each: scikit-learn's checks run on them all.
-ESTIMATORS = [
+#: Every memory, at least three settings each.
+MEMORIES = [
     EpanechnikovMemory(),
     EpanechnikovMemory(bandwidth=3.0, epsilon=0.1, outside="keep", max_iter=50, n_jobs=2),
     EpanechnikovMemory(bandwidth="silverman", outside="nan"),
@@ -69,6 +69,16 @@ ESTIMATORS = [
     KernelMemory("biweight", bandwidth="loo"),
     KernelMemory(dynamics="flow", outside="nan"),
     KernelMemory(KERNELS["cosine"], tol=1e-3),
+]
+
+#: Every public estimator: scikit-learn's checks run on them all.
+ESTIMATORS = [
+    *MEMORIES,
+    EmergentSampler(random_state=0),
+    EmergentSampler(KernelMemory(bandwidth=2.0), kind="all", weights="density", search="enumerate"),
+    EmergentSampler(kind="stored", weights="uniform", search="seeds", n_seeds=100, min_margin=0.1),
+    EmergentSampler(EpanechnikovMemory(dynamics="flow"), kind="all", max_sets=10, n_seeds=200),
+    EmergentSampler(EpanechnikovMemory("scott"), weights="uniform", max_members=3),
 ]
 
 #: A memory of each kernel, by the estimator that a user would take.

@@ -103,10 +103,28 @@ def epanechnikov_energy(memory: KernelModel) -> KernelEnergy:
     return energy
 
 
+def overlaps_at_most(energy: KernelEnergy, most: int) -> bool:
+    """Return whether at most so many pairs of distinct memories are nearer than 2 r.
+
+    Beyond that, a search that visits so many sets is not worth its start.
+    """
+    counted = 0
+    for rows, sets in active_sets(*_overlaps(energy)):
+        counted += len(sets.indices) - (rows.stop - rows.start)  # each pair twice, without itself
+        if counted > 2 * most:
+            return False
+    return True
+
+
+def _overlaps(energy: KernelEnergy) -> tuple[Points, Floats]:
+    """Return points of the distinct memories within 2 r, and these as queries."""
+    rows = energy.patterns.points.rows
+    return Points.measured(rows, 2.0 * energy.bandwidth * (1.0 + 2.0**-40)), rows
+
+
 def _components(energy: KernelEnergy) -> list[Integers]:
     """Split the distinct memories into components of the graph of distances below 2 r."""
-    rows = energy.patterns.points.rows
-    points = Points.measured(rows, 2.0 * energy.bandwidth * (1.0 + 2.0**-40))
+    points, rows = _overlaps(energy)
     graph = vstack(
         [
             csr_array((sets.u, sets.indices, sets.indptr), shape=(len(sets.covered), len(rows)))

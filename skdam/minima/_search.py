@@ -17,9 +17,9 @@ from sklearn.utils import check_random_state
 from .._active import ActiveSets, active_sets
 from .._math import Floats, Integers, Points, distinct_rows, row_blocks
 from .._validation import check_count, check_rows
-from ..dynamics import fixed_point
 from ..energies import KernelEnergy
 from ..memories._kernel_base import BaseKernelMemory
+from ..memories._retrieval import Retrieval
 from ._enumerate import epanechnikov_energy
 from ._exact import are_minima
 from ._minima import Minima, centroids, describe_minima
@@ -94,24 +94,30 @@ def find_minima(
     n_seeds = check_count(n_seeds, "n_seeds")
     rng = check_random_state(random_state)
     if X0 is None:
-        states = _explore(energy, memory, n_seeds, rng)
+        states = explore(energy, memory, n_seeds, rng)
     else:
-        states = _settled(energy, check_rows(X0, memory).astype(np.float64, copy=False))
-    sets = _active(energy.patterns.points, states)
+        states = settle(energy, check_rows(X0, memory).astype(np.float64, copy=False))
+    return minima_at(energy, states)
+
+
+def minima_at(energy: KernelEnergy, states: Floats) -> Minima:
+    """Return which minima there are among fixed points."""
+    sets = _active(energy.patterns.points, distinct(states))
     return describe_minima(energy, sets[are_minima(energy, sets)], complete=False)
 
 
-def _explore(
+def explore(
     energy: KernelEnergy, memory: BaseKernelMemory, n_seeds: int, rng: np.random.RandomState
 ) -> Floats:
     """Return the distinct states that `n_seeds` starts lead to, in the order found."""
     rows, batch = energy.patterns.points.rows, max(SMALLEST_BATCH, n_seeds // BATCHES)
     starts = rows[rng.permutation(len(rows))[: -(-n_seeds // 2)]]
-    states, left = _settled(energy, starts), n_seeds - len(starts)
+    states, left = distinct(settle(energy, starts)), n_seeds - len(starts)
     starts = _fresh_starts(energy, memory, left // FRESH, rng)
     flipped = np.zeros(len(states), dtype=bool)
     while left > 0:
-        states, left = _join(states, _settled(energy, starts)), left - len(starts)
+        states = distinct(np.append(states, settle(energy, starts), axis=0))
+        left -= len(starts)
         flipped = np.append(flipped, np.zeros(len(states) - len(flipped), dtype=bool))
         wanted = min(batch, left)
         beside = rng.permutation(np.flatnonzero(~flipped))[: wanted // FLIPS]
@@ -121,22 +127,21 @@ def _explore(
     return states
 
 
-def _settled(energy: KernelEnergy, starts: Floats) -> Floats:
-    """Return the distinct states that starts on the support lead to.
+def settle(energy: KernelEnergy, starts: Floats, dynamics: str = "mean_shift") -> Floats:
+    """Return the state that each start on the support leads to.
 
     A state is a function of its active set, bit for bit, and the set one of the state: distinct
     states are distinct sets.
     """
-    starts = starts[energy.covers(starts)] if len(starts) else starts
-    settled = fixed_point(energy, starts, max_iter=_MAX_STEPS, tol=0.0)
-    return _distinct(settled.state[settled.converged])
+    if not len(starts):
+        return starts
+    retrieval = Retrieval(energy, dynamics, outside="keep", max_iter=_MAX_STEPS, tol=0.0)
+    settled, in_support = retrieval.settle(starts)
+    return settled.state[settled.converged & in_support]
 
 
-def _join(states: Floats, more: Floats) -> Floats:
-    return _distinct(np.concatenate([states, more]))
-
-
-def _distinct(states: Floats) -> Floats:
+def distinct(states: Floats) -> Floats:
+    """Return each state once, in the order given."""
     return states[np.sort(distinct_rows(states)[0])] if len(states) else states
 
 

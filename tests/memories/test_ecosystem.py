@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from cases import ESTIMATORS, KERNEL_MEMORIES, exact_memory
+from cases import KERNEL_MEMORIES, MEMORIES, exact_memory
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -24,7 +24,7 @@ from skops import io as skops_io
 from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory
 from skdam.kernels import KERNELS
 
-every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
+every_estimator = pytest.mark.parametrize("estimator", MEMORIES, ids=str)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,373 @@
+"""New patterns: the minima of a memory as an estimator to draw from, also behind a pipeline."""
+
+from __future__ import annotations  # help() then shows ArrayLike, not its expansion
+
+import warnings
+from collections.abc import Callable
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from .._math import Floats, distinct_rows
+from .._validation import COUNT, NOT_NEGATIVE, all_or_nothing, check_count, check_method, check_rows
+from ..bandwidths import emergence_window
+from ..energies import KernelEnergy
+from ..memories._kernel import EpanechnikovMemory
+from ..memories._kernel_base import BaseKernelMemory
+from ._enumerate import enumerate_minima, epanechnikov_energy, overlaps_at_most
+from ._minima import Minima
+from ._search import explore, minima_at, settle
+
+#: Which minima are drawn from, as masks.
+KINDS: dict[str, Callable[[Minima], np.ndarray]] = {
+    "emergent": lambda minima: minima.is_emergent,
+    "stored": lambda minima: ~minima.is_emergent,
+    "all": lambda minima: np.ones(len(minima), dtype=bool),
+}
+
+
+class EmergentSampler(BaseEstimator):
+    r"""Draw novel patterns: the emergent minima of an Epanechnikov memory.
+
+    Where the supports of stored patterns overlap, the energy has minima that were never stored,
+    each the mean of several patterns [1]_. `fit` stores the patterns and finds these minima, all of
+    them if that is affordable; `sample` draws from them, and `draw` tells which ones, so that the
+    parents of each draw are known.
+
+    Parameters
+    ----------
+    memory : EpanechnikovMemory, or KernelMemory with ``kernel="epanechnikov"``, default=None
+        The memory, which is cloned; None means ``EpanechnikovMemory()``.
+    kind : {"emergent", "stored", "all"}, default="emergent"
+        Which minima to keep: those that are no stored pattern, those that are one, or both.
+    weights : {"basin", "density", "uniform"}, default="basin"
+        How likely each minimum is drawn: by the mass of its basin under the density (the share of
+        `n_seeds` samples of it that retrieval brings there), by the density at the minimum, or all
+        alike. A minimum that none of the samples came to has a basin weight of 0.
+    search : {"auto", "enumerate", "seeds"}, default="auto"
+        Find all minima (`enumerate_minima`), or many from seeds (`find_minima`). "auto" enumerates
+        if `max_sets` suffices, and searches otherwise.
+    max_sets : int, default=100_000
+        Most sets to visit in an enumeration: some seconds' worth.
+    n_seeds : int, default=10_000
+        Number of starts of a search, and of samples that weigh basins.
+    min_margin : float, default=0.0
+        Keep only minima that queries within this distance, in data units, return to in one step.
+    max_members : int or None, default=None
+        Keep only minima of at most so many distinct memories: the mean of many is blurred.
+    random_state : int, RandomState or None, default=None
+        Seed of the search and of the basin weights.
+
+    Attributes
+    ----------
+    minima_ : ndarray of shape (n, D), float64
+        The minima kept. None at all is no error until `sample`.
+    energies_ : ndarray of shape (n,), float64
+        Their energy, in squared data units.
+    members_ : list of n ndarrays of int
+        Their parents: indices into ``memory_.memories_``, all copies included.
+    margins_ : ndarray of shape (n,), float64
+        The radius, in data units, within which queries return to each in one step.
+    weights_ : ndarray of shape (n,), float64
+        The probability of each to be drawn; they add up to 1.
+    complete_ : bool
+        Whether these are certainly all minima of the kind.
+    n_found_ : int
+        How many there were before `min_margin` and `max_members`.
+    memory_ : EpanechnikovMemory or KernelMemory
+        The fitted memory.
+    n_features_in_ : int
+        Number of features D.
+    feature_names_in_ : ndarray of shape (D,)
+        Their names, if `X` had string column names.
+
+    See Also
+    --------
+    sample_from : Sample the last step of a pipeline and map back.
+    enumerate_minima, find_minima : The minima alone.
+    EpanechnikovMemory.sample : Draws of the density, which has a continuum of patterns.
+
+    Notes
+    -----
+    A fitted sampler holds its training rows verbatim: a file of it is training data.
+
+    References
+    ----------
+    .. [1] B. Hoover, Z. Shi, K. Balasubramanian, D. Krotov, P. Ram, "Dense Associative Memory with
+       Epanechnikov Energy", 2025, arXiv:2506.10801.
+
+    Examples
+    --------
+    >>> from skdam import EmergentSampler, EpanechnikovMemory
+    >>> X = [[0.0, 0.0], [2.0, 0.0], [1.0, 1.5]]
+    >>> sampler = EmergentSampler(EpanechnikovMemory(bandwidth=1.2), random_state=0).fit(X)
+    >>> sampler.minima_
+    array([[0.5 , 0.75],
+           [1.  , 0.  ],
+           [1.5 , 0.75],
+           [1.  , 0.5 ]])
+    >>> drawn = sampler.draw(2, random_state=1)
+    >>> [sampler.members_[i].tolist() for i in drawn]  # their parents
+    [[0, 1], [1, 2]]
+    >>> sampler.sample(2, random_state=1)
+    array([[1.  , 0.  ],
+           [1.5 , 0.75]])
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "memory": [BaseKernelMemory, None],
+        "kind": [StrOptions(set(KINDS))],
+        "weights": [StrOptions({"basin", "density", "uniform"})],
+        "search": [StrOptions({"auto", "enumerate", "seeds"})],
+        "max_sets": [COUNT],
+        "n_seeds": [COUNT],
+        "min_margin": [NOT_NEGATIVE],
+        "max_members": [COUNT, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        memory: BaseKernelMemory | None = None,
+        *,
+        kind: str = "emergent",
+        weights: str = "basin",
+        search: str = "auto",
+        max_sets: int = 100_000,
+        n_seeds: int = 10_000,
+        min_margin: float = 0.0,
+        max_members: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.memory = memory
+        self.kind = kind
+        self.weights = weights
+        self.search = search
+        self.max_sets = max_sets
+        self.n_seeds = n_seeds
+        self.min_margin = min_margin
+        self.max_members = max_members
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Store the rows of X and find the minima.
+
+        Parameters
+        ----------
+        X : array-like of shape (K, D)
+            The patterns.
+        y : ignored
+        sample_weight : array-like of shape (K,), optional
+            Weights >= 0 of the rows.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a parameter, `X` or `sample_weight` is out of range, or a bandwidth rule finds no
+            scale.
+        TypeError
+            If `X` is sparse, masked or made of dates, or the memory has another kernel.
+        """
+        with all_or_nothing(self):
+            self._validate_params()
+            check_rows(X, self, reset=True)
+            memory = EpanechnikovMemory() if self.memory is None else clone(self.memory)
+            energy = epanechnikov_energy(memory.fit(X, sample_weight=sample_weight))
+            rng = check_random_state(self.random_state)
+            ends = self._ends(memory, energy, rng)
+            minima = self._find(memory, energy, ends, rng)
+            found = minima[KINDS[self.kind](minima)]
+            kept = found[self._is_wanted(found, energy)]
+            self.memory_, self.n_found_ = memory, len(found)
+            self.minima_, self.energies_, self.members_ = kept.points, kept.energies, kept.members
+            self.margins_, self.complete_ = kept.margins, kept.complete
+            self.weights_ = self._probabilities(kept.points, energy, ends)
+            return self
+
+    def draw(
+        self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
+    ) -> np.ndarray:
+        """Draw minima by their weights, with replacement, and return which.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState or None, default=None
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), int
+            Indices into `minima_`, `energies_`, `members_`, `margins_` and `weights_`.
+
+        Raises
+        ------
+        ValueError
+            If `n_samples` is not a positive integer, or there is no minimum to draw; the message
+            says at which bandwidths there is.
+        """
+        check_is_fitted(self)
+        n_samples = check_count(n_samples, "n_samples")
+        if not len(self.minima_):
+            raise ValueError(self._why_none())
+        return check_random_state(random_state).choice(
+            len(self.minima_), n_samples, p=self.weights_
+        )
+
+    def sample(
+        self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
+    ) -> np.ndarray:
+        """Draw patterns: the minima that `draw` names.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : int, RandomState or None, default=None
+
+        Returns
+        -------
+        ndarray of shape (n_samples, D), float64
+
+        Raises
+        ------
+        ValueError
+            As `draw`.
+        """
+        drawn = self.draw(n_samples, random_state)
+        return self.minima_[drawn]
+
+    def _ends(
+        self, memory: BaseKernelMemory, energy: KernelEnergy, rng: np.random.RandomState
+    ) -> Floats:
+        """Return where samples of the density end, if anything is to be known of it."""
+        if self.weights != "basin":
+            return np.empty((0, self.n_features_in_))
+        samples = memory.sample(self.n_seeds, rng).astype(np.float64, copy=False)
+        return settle(energy, samples, memory.dynamics)
+
+    def _find(
+        self,
+        memory: BaseKernelMemory,
+        energy: KernelEnergy,
+        ends: Floats,
+        rng: np.random.RandomState,
+    ) -> Minima:
+        known = ends
+        affordable = self.search == "auto" and overlaps_at_most(energy, self.max_sets)
+        if affordable or self.search == "enumerate":
+            minima = enumerate_minima(memory, self.max_sets)
+            if minima.complete or self.search == "enumerate":
+                return minima
+            known = np.append(ends, minima.points, axis=0)
+        return minima_at(
+            energy, np.append(known, explore(energy, memory, self.n_seeds, rng), axis=0)
+        )
+
+    def _is_wanted(self, minima: Minima, energy: KernelEnergy) -> np.ndarray:
+        sharp = minima.margins >= self.min_margin
+        if self.max_members is None:
+            return sharp
+        place = energy.patterns.place
+        sizes = np.array([len(np.unique(place[members])) for members in minima.members])
+        return sharp & (sizes <= self.max_members)
+
+    def _probabilities(self, points: Floats, energy: KernelEnergy, ends: Floats) -> Floats:
+        if self.weights == "density" and len(points):
+            return softmax(energy.log_density(points))
+        if self.weights == "basin" and len(points):
+            visits = _visits(points, ends)
+            if visits.any():
+                return visits / visits.sum()
+            warnings.warn(
+                f"None of n_seeds={self.n_seeds} samples of the density came to one of the"
+                f" {len(points)} minima kept: their basins are too small to be weighed, and all are"
+                " drawn alike. Raise n_seeds, or choose weights='density' or 'uniform'.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return np.full(len(points), 1.0 / max(1, len(points)))
+
+    def _why_none(self) -> str:
+        reason = f"No {self.kind} minimum to draw at bandwidth_={self.memory_.bandwidth_:.6g}"
+        if self.n_found_:
+            return (
+                f"{reason}: {self.n_found_} found, but none with a margin of at least"
+                f" min_margin={self.min_margin} and at most max_members={self.max_members} members."
+            )
+        rows = self.memory_.memories_
+        if len(distinct_rows(rows)[0]) < 2:
+            return f"{reason}: new minima need at least two distinct patterns."
+        low, high = emergence_window(rows)
+        return (
+            f"{reason}. Between bandwidth={low:.6g} and {high:.6g} all patterns of equal weight are"
+            " kept and emergent minima are sure to exist (skdam.bandwidths.emergence_window)."
+        )
+
+
+def sample_from(
+    pipeline: Pipeline,
+    n_samples: int = 1,
+    random_state: int | np.random.RandomState | None = None,
+) -> np.ndarray:
+    """Sample the last step of a fitted pipeline and map back through all earlier ones.
+
+    Parameters
+    ----------
+    pipeline : fitted Pipeline
+        Its last step has `sample` (an `EmergentSampler`, or a memory for draws of its density); the
+        others have `inverse_transform`.
+    n_samples : int, default=1
+    random_state : int, RandomState or None, default=None
+
+    Returns
+    -------
+    ndarray of shape (n_samples, D)
+        Patterns in the space of the pipeline's input.
+
+    Raises
+    ------
+    TypeError
+        If `pipeline` is no Pipeline, its last step cannot sample, or another cannot map back.
+    ValueError
+        If there is nothing to sample.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from sklearn.decomposition import PCA
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skdam import EmergentSampler, sample_from
+    >>> pipeline = make_pipeline(PCA(8, random_state=0), EmergentSampler(random_state=0))
+    >>> pipeline = pipeline.fit(load_digits().data[:100])
+    >>> sample_from(pipeline, n_samples=5, random_state=0).shape
+    (5, 64)
+    """
+    if not isinstance(pipeline, Pipeline):
+        raise TypeError(f"pipeline must be a Pipeline, got {type(pipeline).__name__}.")
+    *earlier, (name, last) = pipeline.steps
+    for step_name, step in earlier:
+        check_method(step, step_name, "inverse_transform")
+    if isinstance(last, Pipeline):
+        X = sample_from(last, n_samples, random_state)
+    else:
+        X = check_method(last, name, "sample").sample(n_samples, random_state=random_state)
+    for _, step in reversed(earlier):
+        X = X if step in (None, "passthrough") else step.inverse_transform(X)
+    return X
+
+
+def _visits(points: Floats, states: Floats) -> Floats:
+    """Return how many of the states each point is, bit for bit."""
+    place = distinct_rows(np.append(points, states, axis=0))[1]
+    counts = np.bincount(place[len(points) :], minlength=len(place))
+    return counts[place[: len(points)]]
