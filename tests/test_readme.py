@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import skdam
-from skdam import bandwidths
+from skdam import bandwidths, displays
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -45,5 +45,6 @@ def test_citation_has_the_version():
 def test_every_public_name_has_an_api_page():
     listed = (ROOT / "doc" / "api.rst").read_text().split()
     names = [name for name in skdam.__all__ if not name.startswith("__")]
+    names += [f"displays.{name}" for name in displays.__all__]
     names += [f"bandwidths.{name}" for name in bandwidths.__all__ if name.islower()]
     assert set(names) <= set(listed)

@@ -4,7 +4,7 @@ from __future__ import annotations  # help() then shows ArrayLike, not its expan
 
 import warnings
 from collections.abc import Callable
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,10 +21,12 @@ from ..bandwidths import emergence_window
 from ..energies import KernelEnergy
 from ..memories._kernel import EpanechnikovMemory
 from ..memories._kernel_base import BaseKernelMemory
-from ._enumerate import enumerate_minima, epanechnikov_energy, overlaps_at_most
+from ._enumerate import enumerate_minima, epanechnikov_energy
 from ._minima import Minima
-from ._search import explore, minima_at, settle
+from ._search import all_or_many, explore, minima_at, settle
 
+#: A step of a pipeline: its name, and an estimator or "passthrough".
+Step = tuple[str, Any]
 #: Which minima are drawn from, as masks.
 KINDS: dict[str, Callable[[Minima], np.ndarray]] = {
     "emergent": lambda minima: minima.is_emergent,
@@ -262,16 +264,12 @@ class EmergentSampler(BaseEstimator):
         ends: Floats,
         rng: np.random.RandomState,
     ) -> Minima:
-        known = ends
-        affordable = self.search == "auto" and overlaps_at_most(energy, self.max_sets)
-        if affordable or self.search == "enumerate":
-            minima = enumerate_minima(memory, self.max_sets)
-            if minima.complete or self.search == "enumerate":
-                return minima
-            known = np.append(ends, minima.points, axis=0)
-        return minima_at(
-            energy, np.append(known, explore(energy, memory, self.n_seeds, rng), axis=0)
-        )
+        if self.search == "enumerate":
+            return enumerate_minima(memory, self.max_sets)
+        if self.search == "seeds":
+            states = explore(energy, memory, self.n_seeds, rng)
+            return minima_at(energy, np.append(ends, states, axis=0))
+        return all_or_many(energy, memory, self.max_sets, self.n_seeds, rng, known=ends)
 
     def _is_wanted(self, minima: Minima, energy: KernelEnergy) -> np.ndarray:
         sharp = minima.margins >= self.min_margin
@@ -354,14 +352,25 @@ def sample_from(
     """
     if not isinstance(pipeline, Pipeline):
         raise TypeError(f"pipeline must be a Pipeline, got {type(pipeline).__name__}.")
+    earlier, (name, last) = unnest(pipeline)
+    samples = check_method(last, name, "sample").sample(n_samples, random_state=random_state)
+    return map_back(earlier, samples)
+
+
+def unnest(pipeline: Pipeline) -> tuple[list[Step], Step]:
+    """Return the earlier steps of a pipeline that can map back, and the last, out of its nest."""
     *earlier, (name, last) = pipeline.steps
     for step_name, step in earlier:
         check_method(step, step_name, "inverse_transform")
-    if isinstance(last, Pipeline):
-        X = sample_from(last, n_samples, random_state)
-    else:
-        X = check_method(last, name, "sample").sample(n_samples, random_state=random_state)
-    for _, step in reversed(earlier):
+    if not isinstance(last, Pipeline):
+        return earlier, (name, last)
+    more, last_step = unnest(last)
+    return earlier + more, last_step
+
+
+def map_back(steps: list[Step], X: Floats) -> Floats:
+    """Return rows in the space of the first step's input."""
+    for _, step in reversed(steps):
         X = X if step in (None, "passthrough") else step.inverse_transform(X)
     return X
 

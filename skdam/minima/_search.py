@@ -20,7 +20,7 @@ from .._validation import check_count, check_rows
 from ..energies import KernelEnergy
 from ..memories._kernel_base import BaseKernelMemory
 from ..memories._retrieval import Retrieval
-from ._enumerate import epanechnikov_energy
+from ._enumerate import enumerate_minima, epanechnikov_energy, overlaps_at_most
 from ._exact import are_minima
 from ._minima import Minima, centroids, describe_minima
 
@@ -98,6 +98,23 @@ def find_minima(
     else:
         states = settle(energy, check_rows(X0, memory).astype(np.float64, copy=False))
     return minima_at(energy, states)
+
+
+def all_or_many(
+    energy: KernelEnergy,
+    memory: BaseKernelMemory,
+    max_sets: int,
+    n_seeds: int,
+    rng: np.random.RandomState,
+    known: Floats,
+) -> Minima:
+    """Enumerate the minima if `max_sets` suffices, else search; `known` fixed points count too."""
+    if overlaps_at_most(energy, max_sets):
+        minima = enumerate_minima(memory, max_sets)
+        if minima.complete:
+            return minima
+        known = np.append(known, minima.points, axis=0)
+    return minima_at(energy, np.append(known, explore(energy, memory, n_seeds, rng), axis=0))
 
 
 def minima_at(energy: KernelEnergy, states: Floats) -> Minima:

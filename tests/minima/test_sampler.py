@@ -133,6 +133,14 @@ def test_search_enumerates_where_that_is_affordable():
     assert sets(cut.members_) < sets(whole.members_)
 
 
+def test_what_a_cut_enumeration_found_is_kept():
+    some = enumerate_minima(clone(MEMORY).fit(X), max_sets=300)
+    cut = sets(m for m, new in zip(some.members, some.is_emergent, strict=True) if new)
+    sampler = fitted(max_sets=300, n_seeds=20)
+    assert not sampler.complete_
+    assert cut < sets(sampler.members_)
+
+
 def test_minima_that_samples_come_to_are_found_too():
     sampler = fitted(search="seeds", n_seeds=300)
     ends = sampler.memory_.transform(sampler.memory_.sample(300, np.random.RandomState(0)))

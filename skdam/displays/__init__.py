@@ -1,0 +1,6 @@
+"""Pictures of memories, in the way of scikit-learn's displays.  They need matplotlib."""
+
+from ._energy import EnergyDisplay
+from ._minima import MinimaDisplay
+
+__all__ = ["EnergyDisplay", "MinimaDisplay"]
