@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
 
-from skdam import EpanechnikovMemory, GaussianMemory
+from skdam import EmergentSampler, EpanechnikovMemory, GaussianMemory
 from skdam.bandwidths import preserved_fraction, preserving_bandwidth
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -62,13 +62,13 @@ print("log density, mean over held-out images (Gaussian memory)")
 print(f"  digits                            {gaussian.score(held_out):6.1f}")
 print(f"  the same pixels shuffled          {gaussian.score(shuffled):6.1f}")
 
-# New patterns: states that are no stored digit but the mean of several; and draws of the density.
-result = merging.retrieve(stored)
-parents = np.diff(result.members.indptr)
-emergent = np.flatnonzero((result.recalled < 0) & (parents == 3))
-_, first = np.unique(result.state[emergent], axis=0, return_index=True)
-emergent = emergent[np.sort(first)][:8]
+# New patterns: emergent minima, which are no stored digit but the mean of several; and draws of the
+# density.
+sampler = EmergentSampler(max_members=3, random_state=0).fit(stored)
+emergent = sampler.sample(8, random_state=0)
 samples = gaussian.sample(8, random_state=0)
+print("new digits")
+print(f"  emergent, means of two or three   {len(sampler.minima_):6}")
 
 show = rng.choice(len(stored), 8, replace=False)
 rows = {
@@ -77,7 +77,7 @@ rows = {
     "retrieved": keeping.transform(noisy[show]),
     "upper half": np.where(upper, stored[show], np.nan),
     "completed": completed.state[show],
-    "emergent": result.state[emergent],
+    "emergent": emergent,
     "sampled": samples,
 }
 figure, axes = plt.subplots(len(rows), 8, figsize=(8, 7.4), layout="constrained")
