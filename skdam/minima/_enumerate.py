@@ -6,12 +6,13 @@ weighted centroid c(S), and no other memory at r.  With pairwise squared distanc
 
     |xi_i - c(S)|^2 = s_i / W - T / (2 W^2)            Var(S) = T / (2 W^2)
 
-The search decides the memories one by one, in or out, and leaves a set S with the rest C still open
+Members are pairwise nearer than 2 r.  So each set is found among the neighbours (nearer than 2 r)
+of its first member, the root; all that could be in its way are there, too.  From a root on, the
+search decides its neighbours one by one, in or out, and leaves a set S with the rest C still open
 when no self-consistent set can come of it:
 
-- Members lie within r of a common point: they are pairwise nearer than 2 r, and Var(S) is at most
-  the squared radius of their smallest enclosing ball, which only grows as members join.  So
-  ``Var(S) < r^2``.
+- Members lie within r of a common point, and Var(S) is at most the squared radius of their smallest
+  enclosing ball, which only grows as members join.  So ``Var(S) < r^2``.
 - A memory j left out must end up farther from the centroid than each member i, ``s_j > s_i``, and
   joining l changes the difference by ``w_l (D_lj - D_li)``.  So
   ``s_j - s_i + sum_(l in C) w_l max(0, D_lj - D_li) > 0``.
@@ -23,19 +24,20 @@ from typing import Self
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
-from scipy.sparse.csgraph import connected_components
 from sklearn.utils.validation import check_is_fitted
 
 from .._active import active_sets
-from .._math import UNIT_ROUNDOFF, Floats, Integers, Points
+from .._math import DIRECT_ELEMENTS, UNIT_ROUNDOFF, Floats, Integers, Points, slices
 from .._validation import check_count
 from ..bandwidths import KernelModel
 from ..energies import KernelEnergy
 from ._exact import is_inside
 from ._minima import Minima, describe_minima
 
-#: Elements of one block of sets: its rows times the memories of its component.
+#: Elements of one block of sets: its rows times the memories of its neighbourhood.
 BLOCK_ELEMENTS = 2**18
+#: The largest neighbourhood that is looked at: its table of distances takes half a gibibyte.
+LARGEST = 2**13
 
 
 def enumerate_minima(memory: KernelModel, max_sets: int = 10_000_000) -> Minima:
@@ -43,15 +45,15 @@ def enumerate_minima(memory: KernelModel, max_sets: int = 10_000_000) -> Minima:
 
     A point is a strict local minimum exactly if it is the centroid of the memories strictly within
     the bandwidth of it, and no memory lies at the bandwidth. All sets of memories that could be
-    such a set are visited, component by component of the graph of memories nearer than twice the
-    bandwidth. What float64 cannot decide (a memory within rounding of a rim) is decided in exact
-    rational arithmetic; a point with a memory exactly on its rim is no minimum.
+    such a set are visited. What float64 cannot decide (a memory within rounding of a rim) is
+    decided in exact rational arithmetic; a point with a memory exactly on its rim is no minimum.
 
     Parameters
     ----------
     memory : fitted EpanechnikovMemory, or KernelMemory with ``kernel="epanechnikov"``
     max_sets : int, default=10_000_000
-        Most sets to visit.
+        Most sets to visit. Their number can grow exponentially with the number of memories that
+        are nearer than twice the bandwidth to one of them; more than 8192 of these end the search.
 
     Returns
     -------
@@ -83,11 +85,14 @@ def enumerate_minima(memory: KernelModel, max_sets: int = 10_000_000) -> Minima:
     """
     energy = epanechnikov_energy(memory)
     search = _Search(check_count(max_sets, "max_sets"))
-    found = [
-        _spread(sets, component, len(energy.patterns.first))
-        for component in _components(energy)
-        for sets in search.sets_of(_Component.of(energy, component))
-    ]
+    found = [csr_array((0, len(energy.patterns.first)))]
+    for root, index in _neighbours(energy):
+        search.complete = len(index) <= LARGEST
+        if search.complete:
+            near = _Neighbourhood.of(energy, root, index)
+            found += [_spread(sets, index, found[0].shape[1]) for sets in search.sets_of(near)]
+        if not search.complete:
+            break
     return describe_minima(energy, csr_array(vstack(found)), search.complete)
 
 
@@ -122,30 +127,28 @@ def _overlaps(energy: KernelEnergy) -> tuple[Points, Floats]:
     return Points.measured(rows, 2.0 * energy.bandwidth * (1.0 + 2.0**-40)), rows
 
 
-def _components(energy: KernelEnergy) -> list[Integers]:
-    """Split the distinct memories into components of the graph of distances below 2 r."""
+def _neighbours(energy: KernelEnergy) -> Iterator[tuple[int, Integers]]:
+    """Yield each distinct memory and those nearer than 2 r to it, itself included."""
     points, rows = _overlaps(energy)
-    graph = vstack(
-        [
-            csr_array((sets.u, sets.indices, sets.indptr), shape=(len(sets.covered), len(rows)))
-            for _, sets in active_sets(points, rows)
-        ]
-    )
-    label = connected_components(graph, directed=False)[1]
-    order = np.argsort(label, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(label))[:-1])
+    for part, sets in active_sets(points, rows):
+        for i, root in enumerate(range(part.start, part.stop)):
+            yield root, sets.indices[sets.indptr[i] : sets.indptr[i + 1]]
 
 
-def _spread(sets: csr_array, component: Integers, n_patterns: int) -> csr_array:
-    """Return sets of a component as sets of all distinct memories."""
+def _spread(sets: csr_array, index: Integers, n_patterns: int) -> csr_array:
+    """Return sets of a neighbourhood as sets of all distinct memories."""
     shape = (sets.shape[0], n_patterns)
-    return csr_array((sets.data, component[sets.indices], sets.indptr), shape=shape)
+    return csr_array((sets.data, index[sets.indices], sets.indptr), shape=shape)
 
 
 @dataclass(frozen=True, eq=False)
-class _Component:
-    """The distinct memories of one component, their distances in units of the points' scale."""
+class _Neighbourhood:
+    """A root and its neighbours, in ascending order of their index; distances in the points' unit.
 
+    ``adjacent[i, j]`` says whether j comes after i, and they are nearer than 2 r.
+    """
+
+    root: int
     rows: Floats
     weights: Floats
     squared: Floats
@@ -154,15 +157,16 @@ class _Component:
     bandwidth: float
 
     @classmethod
-    def of(cls, energy: KernelEnergy, component: Integers) -> Self:
-        points = energy.patterns.points
-        i, j = (grid.ravel() for grid in np.indices((len(component), len(component))))
-        queries = points.lift(points.rows[component])
-        squared = points.direct(queries, i, component[j]).reshape(len(component), -1)
+    def of(cls, energy: KernelEnergy, root: int, index: Integers) -> Self:
+        points, n = energy.patterns.points, len(index)
+        queries, squared = points.lift(points.rows[index]), np.empty((n, n))
+        for part in slices(n, DIRECT_ELEMENTS // n):
+            i, j = np.divmod(np.arange(part.start * n, part.stop * n), n)
+            squared[part] = points.direct(queries, i, index[j]).reshape(-1, n)
         limit = points.radius_squared
         adjacent = np.triu(squared < 4.0 * limit * (1.0 + 2.0**-40), 1)
-        weights = energy.patterns.weights[component]
-        return cls(queries.rows, weights, squared, adjacent, limit, energy.bandwidth)
+        place, weights = int(np.searchsorted(index, root)), energy.patterns.weights[index]
+        return cls(place, queries.rows, weights, squared, adjacent, limit, energy.bandwidth)
 
     def slack(self, size: int) -> float:
         """Bound the relative rounding of the sums over sets of that size."""
@@ -173,7 +177,7 @@ class _Component:
 class _Sets:
     """A block of sets of equal size, with the sums that their centroids are judged by."""
 
-    part: _Component
+    part: _Neighbourhood
     members: Integers
     s: Floats
     T: Floats
@@ -181,7 +185,7 @@ class _Sets:
     candidates: np.ndarray
 
     @classmethod
-    def empty(cls, part: _Component) -> Self:
+    def empty(cls, part: _Neighbourhood) -> Self:
         n = len(part.rows)
         nothing = np.zeros((1, 0), dtype=np.intp)
         return cls(part, nothing, np.zeros((1, n)), np.zeros(1), np.zeros(1), np.ones((1, n), bool))
@@ -247,11 +251,10 @@ class _Search:
     budget: int
     complete: bool = True
 
-    def sets_of(self, part: _Component) -> Iterator[csr_array]:
-        """Yield the self-consistent sets of a component, block by block."""
+    def sets_of(self, part: _Neighbourhood) -> Iterator[csr_array]:
+        """Yield the self-consistent sets whose first member is the root, block by block."""
         size = max(1, BLOCK_ELEMENTS // len(part.rows))
-        everyone = np.arange(len(part.rows))
-        stack = [(_Sets.empty(part), np.zeros_like(everyone), everyone)]
+        stack = [(_Sets.empty(part), np.array([0]), np.array([part.root]))]
         while stack and self.complete:
             parents, row, new = stack.pop()
             if len(row) > size:

@@ -172,6 +172,30 @@ def test_a_budget_too_small_is_admitted(overlapping, max_sets):
     assert "not complete" in repr(some)
 
 
+def test_a_neighbourhood_too_large_to_look_at_is_admitted(overlapping, monkeypatch):
+    memory, minima = overlapping
+    monkeypatch.setattr("skdam.minima._enumerate.LARGEST", 14)
+    some = enumerate_minima(memory)
+    assert not some.complete
+    assert sets_of(some) <= sets_of(minima)
+
+
+def test_sets_of_a_chain_are_found_beyond_the_reach_of_their_root():
+    X = np.linspace(0.0, 9.0, 31)[:, None] ** 1.3  # one component, many neighbourhoods
+    memory = EpanechnikovMemory(bandwidth=1.0).fit(X)
+    minima = enumerate_minima(memory)
+    assert minima.complete
+    found = {tuple(members.tolist()) for members in minima.members}
+    runs = [tuple(range(i, j)) for i in range(31) for j in range(i + 1, 32)]
+    centre = [X[list(run)].mean() for run in runs]  # on a line, sets are runs
+    expected = {
+        run
+        for run, c in zip(runs, centre, strict=True)
+        if set(np.flatnonzero(np.abs(X[:, 0] - c) < 1.0)) == set(run)
+    }
+    assert found == expected
+
+
 def test_wrong_memories_and_budgets_are_refused(overlapping):
     with pytest.raises(TypeError, match="under the Epanechnikov kernel alone, got GaussianKernel"):
         enumerate_minima(GaussianMemory(bandwidth=1.0).fit([[0.0], [1.0]]))
