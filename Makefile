@@ -39,6 +39,7 @@ doc: $(VENV)/.doc
 
 bench: $(VENV)/.test
 	$(bin)/python -W ignore benchmarks/accuracy.py
+	$(bin)/python benchmarks/minima.py
 
 clean:
 	rm -rf .venv .venv-oldest doc/_build doc/generated doc/examples
