@@ -13,6 +13,8 @@ when no self-consistent set can come of it:
 
 - Members lie within r of a common point, and Var(S) is at most the squared radius of their smallest
   enclosing ball, which only grows as members join.  So ``Var(S) < r^2``.
+- A memory j that is nearer than r to all members, those to come included, is nearer than r to their
+  centroid: it has to be a member.
 - A memory j left out must end up farther from the centroid than each member i, ``s_j > s_i``, and
   joining l changes the difference by ``w_l (D_lj - D_li)``.  So
   ``s_j - s_i + sum_(l in C) w_l max(0, D_lj - D_li) > 0``.
@@ -85,12 +87,15 @@ def enumerate_minima(memory: KernelModel, max_sets: int = 10_000_000) -> Minima:
     """
     energy = epanechnikov_energy(memory)
     search = _Search(check_count(max_sets, "max_sets"))
-    found = [csr_array((0, len(energy.patterns.first)))]
+    found, near = [csr_array((0, len(energy.patterns.first)))], None
     for root, index in _neighbours(energy):
         search.complete = len(index) <= LARGEST
-        if search.complete:
-            near = _Neighbourhood.of(energy, root, index)
-            found += [_spread(sets, index, found[0].shape[1]) for sets in search.sets_of(near)]
+        if not search.complete:
+            break
+        if near is None or not np.array_equal(index, near.index):
+            near = _Neighbourhood.of(energy, index)
+        place = int(np.searchsorted(index, root))
+        found += [_spread(sets, index, found[0].shape[1]) for sets in search.sets_of(near, place)]
         if not search.complete:
             break
     return describe_minima(energy, csr_array(vstack(found)), search.complete)
@@ -143,21 +148,23 @@ def _spread(sets: csr_array, index: Integers, n_patterns: int) -> csr_array:
 
 @dataclass(frozen=True, eq=False)
 class _Neighbourhood:
-    """A root and its neighbours, in ascending order of their index; distances in the points' unit.
+    """A root and its neighbours, in ascending order; squared distances in the points' unit.
 
-    ``adjacent[i, j]`` says whether j comes after i, and they are nearer than 2 r.
+    ``adjacent[i, j]`` says whether j comes after i and they are nearer than 2 r, and ``far[i, j]``
+    whether they may be r apart.
     """
 
-    root: int
+    index: Integers
     rows: Floats
     weights: Floats
     squared: Floats
     adjacent: np.ndarray
+    far: Floats
     limit: float
     bandwidth: float
 
     @classmethod
-    def of(cls, energy: KernelEnergy, root: int, index: Integers) -> Self:
+    def of(cls, energy: KernelEnergy, index: Integers) -> Self:
         points, n = energy.patterns.points, len(index)
         queries, squared = points.lift(points.rows[index]), np.empty((n, n))
         for part in slices(n, DIRECT_ELEMENTS // n):
@@ -165,8 +172,9 @@ class _Neighbourhood:
             squared[part] = points.direct(queries, i, index[j]).reshape(-1, n)
         limit = points.radius_squared
         adjacent = np.triu(squared < 4.0 * limit * (1.0 + 2.0**-40), 1)
-        place, weights = int(np.searchsorted(index, root)), energy.patterns.weights[index]
-        return cls(place, queries.rows, weights, squared, adjacent, limit, energy.bandwidth)
+        far = (squared >= limit * (1.0 - 2.0**-40)).astype(np.float32)
+        weights = energy.patterns.weights[index]
+        return cls(index, queries.rows, weights, squared, adjacent, far, limit, energy.bandwidth)
 
     def slack(self, size: int) -> float:
         """Bound the relative rounding of the sums over sets of that size."""
@@ -204,12 +212,24 @@ class _Sets:
 
     def extensions(self) -> tuple[Integers, Integers]:
         """Return (set, new member) of all larger sets that the bounds leave a chance."""
-        row, new = np.nonzero(self.candidates & self._can_keep_others_out()[:, None])
+        row, new = np.nonzero(self._branches() & self._can_keep_others_out()[:, None])
         weight = self.part.weights[new]
         T, W = self.T[row] + 2.0 * weight * self.s[row, new], self.W[row] + weight
         slack = self.part.slack(self.members.shape[1] + 1)
         chance = T / (2.0 * W**2) * (1.0 - slack) < self.part.limit
         return row[chance], new[chance]
+
+    def _branches(self) -> np.ndarray:
+        """Return which candidates may join next, leaving out those before them.
+
+        None comes after one that has to be a member, and none at all if such a one was left out.
+        """
+        in_reach = self._belongs() | self.candidates
+        is_bound = in_reach.astype(np.float32) @ self.part.far == 0
+        lost = (is_bound & ~in_reach).any(axis=1)[:, None]
+        bound = is_bound & self.candidates
+        passed = np.cumsum(bound, axis=1) - bound > 0
+        return self.candidates & ~passed & ~lost
 
     def _can_keep_others_out(self) -> np.ndarray:
         """Bound whether the member farthest out can end up nearer than the nearest one left out."""
@@ -251,10 +271,10 @@ class _Search:
     budget: int
     complete: bool = True
 
-    def sets_of(self, part: _Neighbourhood) -> Iterator[csr_array]:
+    def sets_of(self, part: _Neighbourhood, root: int) -> Iterator[csr_array]:
         """Yield the self-consistent sets whose first member is the root, block by block."""
         size = max(1, BLOCK_ELEMENTS // len(part.rows))
-        stack = [(_Sets.empty(part), np.array([0]), np.array([part.root]))]
+        stack = [(_Sets.empty(part), np.array([0]), np.array([root]))]
         while stack and self.complete:
             parents, row, new = stack.pop()
             if len(row) > size:

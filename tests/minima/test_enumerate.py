@@ -218,6 +218,14 @@ def test_blocks_change_nothing_and_the_order_is_by_size_then_lexicographic(monke
     assert whole == sorted(whole, key=lambda members: (len(members), members))
 
 
+@pytest.mark.parametrize("bandwidth", [2.0, 1e3, 1e6])
+def test_memories_that_are_all_in_reach_of_each_other_have_one_minimum(bandwidth):
+    X = np.random.default_rng(0).random((300, 2))
+    minima = enumerate_minima(EpanechnikovMemory(bandwidth).fit(X), max_sets=1000)
+    assert minima.complete  # one set for each size, and one for each later root
+    np.testing.assert_allclose(minima.points, [X.mean(axis=0)])
+
+
 def test_order_runs_across_components():
     X = [[float(i), 100.0 * (i % 2)] for i in range(8)]  # two components, interleaved
     minima = enumerate_minima(EpanechnikovMemory(bandwidth=1.5).fit(X))
