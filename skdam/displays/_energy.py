@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils.validation import check_is_fitted
 
 from .._math import Floats
 from .._validation import check_count
 from ..energies import KernelEnergy
-from ..memories._kernel_base import BaseKernelMemory
+from ..memories._kernel_base import BaseKernelMemory, check_memory
 from ..memories._retrieval import Retrieval
 from ..minima._search import all_or_many
 
@@ -141,7 +140,7 @@ class EnergyDisplay:
             If matplotlib is not installed.
         """
         check_matplotlib_support("EnergyDisplay.from_estimator")
-        check_is_fitted(memory)
+        check_memory(memory)
         n_features = memory.memories_.shape[1]
         if n_features not in RESOLUTION:
             raise ValueError(
@@ -235,7 +234,7 @@ def _minima(memory: BaseKernelMemory, rng: np.random.RandomState) -> tuple[Float
     if not energy.kernel.is_flat:
         return _limits(energy)
     nothing = np.empty((0, memory.memories_.shape[1]))
-    minima = all_or_many(energy, memory, MAX_SETS, N_SEEDS, rng, known=nothing)
+    minima = all_or_many(energy, memory, MAX_SETS, N_SEEDS, rng, starts=nothing)
     return minima.points, minima.is_emergent
 
 

@@ -237,3 +237,14 @@ class BaseKernelMemory(KernelStore):
                 ConvergenceWarning,
                 stacklevel=3,
             )
+
+
+def check_memory(memory: BaseKernelMemory) -> BaseKernelMemory:
+    """Return a fitted kernel memory, and nothing else."""
+    if not isinstance(memory, BaseKernelMemory):
+        raise TypeError(
+            f"memory must be a fitted kernel memory, got an object of {type(memory).__name__}: of a"
+            " pipeline pass the last step, of a sampler its memory_."
+        )
+    check_is_fitted(memory)
+    return memory

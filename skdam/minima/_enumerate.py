@@ -26,13 +26,12 @@ from typing import Self
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
-from sklearn.utils.validation import check_is_fitted
 
 from .._active import active_sets
 from .._math import DIRECT_ELEMENTS, UNIT_ROUNDOFF, Floats, Integers, Points, slices
 from .._validation import check_count
-from ..bandwidths import KernelModel
 from ..energies import KernelEnergy
+from ..memories._kernel_base import BaseKernelMemory, check_memory
 from ._exact import is_inside
 from ._minima import Minima, describe_minima
 
@@ -42,7 +41,7 @@ BLOCK_ELEMENTS = 2**18
 LARGEST = 2**13
 
 
-def enumerate_minima(memory: KernelModel, max_sets: int = 10_000_000) -> Minima:
+def enumerate_minima(memory: BaseKernelMemory, max_sets: int = 10_000_000) -> Minima:
     r"""Return all minima of a fitted Epanechnikov memory, and whether these are certainly all.
 
     A point is a strict local minimum exactly if it is the centroid of the memories strictly within
@@ -86,7 +85,12 @@ def enumerate_minima(memory: KernelModel, max_sets: int = 10_000_000) -> Minima:
     Hoover et al., "Dense Associative Memory with Epanechnikov Energy", 2025, arXiv:2506.10801.
     """
     energy = epanechnikov_energy(memory)
-    search = _Search(check_count(max_sets, "max_sets"))
+    return describe_minima(energy, *enumerate_sets(energy, check_count(max_sets, "max_sets")))
+
+
+def enumerate_sets(energy: KernelEnergy, max_sets: int) -> tuple[csr_array, bool]:
+    """Return the self-consistent sets as sparse rows, and whether these are all."""
+    search = _Search(max_sets)
     found, near = [csr_array((0, len(energy.patterns.first)))], None
     for root, index in _neighbours(energy):
         search.complete = len(index) <= LARGEST
@@ -98,13 +102,12 @@ def enumerate_minima(memory: KernelModel, max_sets: int = 10_000_000) -> Minima:
         found += [_spread(sets, index, found[0].shape[1]) for sets in search.sets_of(near, place)]
         if not search.complete:
             break
-    return describe_minima(energy, csr_array(vstack(found)), search.complete)
+    return csr_array(vstack(found)), search.complete
 
 
-def epanechnikov_energy(memory: KernelModel) -> KernelEnergy:
+def epanechnikov_energy(memory: BaseKernelMemory) -> KernelEnergy:
     """Return the energy of a fitted memory whose minima are centroids."""
-    check_is_fitted(memory)
-    energy = memory._energy()
+    energy = check_memory(memory)._energy()
     if not energy.kernel.is_flat:
         raise TypeError(
             f"Minima are centroids of sets under the Epanechnikov kernel alone, got"

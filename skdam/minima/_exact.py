@@ -10,7 +10,7 @@ from scipy.sparse import csr_array
 
 from .._math import UNIT_ROUNDOFF, Floats, Integers
 from ..energies import KernelEnergy
-from ._minima import centroids, margins
+from ._minima import centroids, nearest_to_rim
 
 #: How near a rim, in bandwidths, a memory's side of it is decided anew: far above any rounding of a
 #: centroid and a distance, and so rarely met.
@@ -47,7 +47,8 @@ def are_minima(energy: KernelEnergy, sets: csr_array) -> np.ndarray:
     """
     X = centroids(energy.patterns, sets)
     doubt = _DOUBT * energy.bandwidth + _ROUNDINGS * UNIT_ROUNDOFF * np.abs(X).max(axis=1)
-    sound = ~(margins(energy.patterns.points, X, energy.bandwidth) <= doubt)
+    margin = nearest_to_rim(energy.patterns.points, X, energy.bandwidth, 1)[1][:, 0]
+    sound = ~(margin <= doubt)
     for i in np.flatnonzero(~sound):
         members = sets.indices[sets.indptr[i] : sets.indptr[i + 1]]
         sound[i] = _is_minimum(energy, members, X[[i]], doubt[i])

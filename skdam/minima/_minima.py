@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array
 
-from .._math import Floats, Points, row_blocks, weighted_offsets
+from .._math import Floats, Integers, Points, Queries, row_blocks, weighted_offsets
 from .._patterns import Patterns
 from ..energies import KernelEnergy
 
@@ -16,8 +16,8 @@ class Minima:
     """Strict local minima of an Epanechnikov energy, one entry per minimum.
 
     They come sorted by the number of their distinct members and then by these in lexicographic
-    order, whatever the order of the memories. A mask, slice or array of indices picks some of them:
-    ``minima[minima.is_emergent]``.
+    order, whatever the order of the memories. An index, a slice, a mask or a list of indices picks
+    some of them, as ``minima[minima.is_emergent]``; a selection is not `complete`.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class Minima:
     is_emergent : ndarray of shape (n,), bool
         Whether the minimum has two or more distinct members and equals no stored memory.
     complete : bool
-        Whether the search that found them has certainly found all.
+        Whether these are certainly all minima.
     """
 
     points: Floats
@@ -50,10 +50,13 @@ class Minima:
     def __len__(self) -> int:
         return len(self.points)
 
-    def __getitem__(self, chosen: slice | np.ndarray) -> Self:
-        index = np.arange(len(self))[chosen]
+    def __getitem__(self, chosen: int | slice | np.ndarray) -> Self:
+        index = np.atleast_1d(np.arange(len(self))[chosen])
+        if index.ndim > 1:
+            raise IndexError("Minima take an index, a slice, a mask or a list of indices.")
         return replace(
             self,
+            complete=self.complete and len(index) == len(self),
             points=self.points[index],
             energies=self.energies[index],
             members=[self.members[i] for i in index],
@@ -72,21 +75,23 @@ def describe_minima(energy: KernelEnergy, sets: csr_array, complete: bool) -> Mi
         points=points,
         energies=energy.value(points),
         members=np.split(copies.indices, copies.indptr[1:-1]) if len(points) else [],
-        margins=margins(patterns.points, points, energy.bandwidth),
+        margins=nearest_to_rim(patterns.points, points, energy.bandwidth, 1)[1][:, 0],
         is_emergent=(np.diff(sets.indptr) > 1) & (energy.recalled(points) < 0),
         complete=complete,
     )
 
 
-def _canonical_order(sets: csr_array) -> np.ndarray:
-    """Order rows by size, then lexicographically by their (ascending) indices."""
-    sizes = np.diff(sets.indptr)
-    order = np.argsort(sizes, kind="stable")
+def _canonical_order(sets: csr_array) -> Integers:
+    """Order rows by size, then lexicographically by their (ascending) indices; equal ones once."""
+    sizes, order = np.diff(sets.indptr), [np.empty(0, dtype=np.intp)]
     for size in np.unique(sizes):
         same = np.flatnonzero(sizes == size)
         rows = sets.indices[sets.indptr[same][:, None] + np.arange(size)]
-        order[sizes[order] == size] = same[np.lexsort(rows.T[::-1])]
-    return order
+        by_index = np.lexsort(rows.T[::-1])
+        rows = rows[by_index]
+        is_new = np.append(True, (rows[1:] != rows[:-1]).any(axis=1))
+        order.append(same[by_index[is_new]])
+    return np.concatenate(order)
 
 
 def centroids(patterns: Patterns, sets: csr_array) -> Floats:
@@ -96,24 +101,34 @@ def centroids(patterns: Patterns, sets: csr_array) -> Floats:
     return anchor + offset
 
 
-def margins(points: Points, X: Floats, radius: float) -> Floats:
-    """Return the distance of each row to the nearest sphere around a point."""
-    margin = np.empty(len(X))
-    for rows in row_blocks(len(X), 40 * len(points)):
+def nearest_to_rim(points: Points, X: Floats, radius: float, most: int) -> tuple[Integers, Floats]:
+    """Return the points whose spheres are nearest to each row, and how near these are.
+
+    The nearest come first, and of equally near ones those of the lower index.
+    """
+    most = min(most, len(points))
+    index, gap = np.empty((len(X), most), dtype=np.intp), np.empty((len(X), most))
+    for rows in row_blocks(len(X), 64 * len(points)):
         queries = points.lift(X[rows])
-        bound, found = np.full(len(queries), np.inf), []
-        for start, squared, error in points.tiles(queries):
-            with np.errstate(invalid="ignore"):
-                nearest, farthest = squared - error[:, None], squared + error[:, None]
-            low = np.sqrt(np.maximum(nearest, 0.0)) / points.scale - radius
-            high = np.sqrt(np.maximum(farthest, 0.0)) / points.scale - radius
-            worst = np.maximum(np.abs(low), np.abs(high))
-            bound = np.fmin(bound, np.fmin.reduce(worst, axis=1))
-            chance = ~(np.maximum(low, -high) > bound[:, None])
-            query, column = np.nonzero(chance)
-            found.append((query, start + column))
-        query, point = (np.concatenate(part) for part in zip(*found, strict=True))
-        gap = np.abs(points.distances(queries, query, point) - radius)
-        np.minimum.at(block := np.full(len(queries), np.inf), query, gap)
-        margin[rows] = block
-    return margin
+        low, high = _gap_bounds(points, queries, radius)
+        query, point = np.nonzero(low <= np.partition(high, most - 1, axis=1)[:, most - 1 : most])
+        exact = np.abs(points.distances(queries, query, point) - radius)
+        order = np.lexsort((exact, query))  # stable: points come in ascending order
+        first = np.searchsorted(query[order], np.arange(len(queries)))
+        best = order[first[:, None] + np.arange(most)]
+        index[rows], gap[rows] = point[best], exact[best]
+    return index, gap
+
+
+def _gap_bounds(points: Points, queries: Queries, radius: float) -> tuple[Floats, Floats]:
+    """Bound the distance of each query to the sphere around each point from below and above."""
+    low, high = np.empty((2, len(queries), len(points)))
+    for start, squared, error in points.tiles(queries):
+        tile = np.s_[:, start : start + squared.shape[1]]
+        with np.errstate(invalid="ignore"):
+            nearest, farthest = squared - error[:, None], squared + error[:, None]
+        nearest = np.sqrt(np.where(nearest > 0, nearest, 0.0)) / points.scale - radius
+        farthest = np.sqrt(np.where(farthest >= 0, farthest, np.inf)) / points.scale - radius
+        low[tile] = np.maximum(np.maximum(nearest, -farthest), 0.0)
+        high[tile] = np.maximum(np.abs(nearest), np.abs(farthest))
+    return low, high

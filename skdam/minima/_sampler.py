@@ -22,8 +22,8 @@ from ..energies import KernelEnergy
 from ..memories._kernel import EpanechnikovMemory
 from ..memories._kernel_base import BaseKernelMemory
 from ._enumerate import enumerate_minima, epanechnikov_energy
-from ._minima import Minima
-from ._search import all_or_many, explore, minima_at, settle
+from ._minima import Minima, describe_minima
+from ._search import all_or_many, explore, sets_at, settle
 
 #: A step of a pipeline: its name, and an estimator or "passthrough".
 Step = tuple[str, Any]
@@ -193,7 +193,7 @@ class EmergentSampler(BaseEstimator):
             kept = found[self._is_wanted(found, energy)]
             self.memory_, self.n_found_ = memory, len(found)
             self.minima_, self.energies_, self.members_ = kept.points, kept.energies, kept.members
-            self.margins_, self.complete_ = kept.margins, kept.complete
+            self.margins_, self.complete_ = kept.margins, minima.complete
             self.weights_ = self._probabilities(kept.points, energy, ends)
             return self
 
@@ -267,9 +267,9 @@ class EmergentSampler(BaseEstimator):
         if self.search == "enumerate":
             return enumerate_minima(memory, self.max_sets)
         if self.search == "seeds":
-            states = explore(energy, memory, self.n_seeds, rng)
-            return minima_at(energy, np.append(ends, states, axis=0))
-        return all_or_many(energy, memory, self.max_sets, self.n_seeds, rng, known=ends)
+            states = np.append(ends, explore(energy, memory, self.n_seeds, rng), axis=0)
+            return describe_minima(energy, sets_at(energy, states), complete=False)
+        return all_or_many(energy, memory, self.max_sets, self.n_seeds, rng, starts=ends)
 
     def _is_wanted(self, minima: Minima, energy: KernelEnergy) -> np.ndarray:
         sharp = minima.margins >= self.min_margin

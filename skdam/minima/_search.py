@@ -20,9 +20,9 @@ from .._validation import check_count, check_rows
 from ..energies import KernelEnergy
 from ..memories._kernel_base import BaseKernelMemory
 from ..memories._retrieval import Retrieval
-from ._enumerate import enumerate_minima, epanechnikov_energy, overlaps_at_most
+from ._enumerate import enumerate_sets, epanechnikov_energy, overlaps_at_most
 from ._exact import are_minima
-from ._minima import Minima, centroids, describe_minima
+from ._minima import Minima, centroids, describe_minima, nearest_to_rim
 
 #: How many memories fresh starts are centroids of.
 SIZES = (2, 3, 4)
@@ -32,6 +32,8 @@ FLIPS = 8
 FRESH = 4
 #: Batches that a search is made of, and the smallest of them.
 BATCHES, SMALLEST_BATCH = 32, 256
+#: The search ends when so many batches in a row led to nothing new.
+PATIENCE = 5
 #: Retrieval ends by itself; this only stops a cycle between states that rounding cannot tell apart.
 _MAX_STEPS = 10_000
 
@@ -57,7 +59,8 @@ def find_minima(
         Starts of your own, instead of all others (`n_seeds` is then not used). Those off the
         support lead nowhere.
     n_seeds : int, default=10_000
-        Number of starts.
+        Most starts: take several for each memory. The search ends before if five batches of them
+        in a row lead to nothing new.
     random_state : int, RandomState or None, default=None
 
     Returns
@@ -82,7 +85,7 @@ def find_minima(
     >>> X = np.random.default_rng(0).random((15, 8))
     >>> memory = EpanechnikovMemory(bandwidth=0.75).fit(X)
     >>> find_minima(memory, n_seeds=2000, random_state=0)
-    Minima(14..., 13... of them emergent; not complete)
+    Minima(1..., 1... of them emergent; not complete)
     >>> find_minima(memory, X0=X[:2])
     Minima(2, 1 of them emergent; not complete)
 
@@ -96,8 +99,8 @@ def find_minima(
     if X0 is None:
         states = explore(energy, memory, n_seeds, rng)
     else:
-        states = settle(energy, check_rows(X0, memory).astype(np.float64, copy=False))
-    return minima_at(energy, states)
+        states = check_rows(X0, memory).astype(np.float64, copy=False)
+    return describe_minima(energy, sets_at(energy, states), complete=False)
 
 
 def all_or_many(
@@ -106,36 +109,41 @@ def all_or_many(
     max_sets: int,
     n_seeds: int,
     rng: np.random.RandomState,
-    known: Floats,
+    starts: Floats,
 ) -> Minima:
-    """Enumerate the minima if `max_sets` suffices, else search; `known` fixed points count too."""
+    """Enumerate the minima if `max_sets` suffices; else search, from the `starts` given, too."""
+    sets = csr_array((0, len(energy.patterns.first)))
     if overlaps_at_most(energy, max_sets):
-        minima = enumerate_minima(memory, max_sets)
-        if minima.complete:
-            return minima
-        known = np.append(known, minima.points, axis=0)
-    return minima_at(energy, np.append(known, explore(energy, memory, n_seeds, rng), axis=0))
+        sets, complete = enumerate_sets(energy, max_sets)
+        if complete:
+            return describe_minima(energy, sets, complete)
+    states = np.append(starts, explore(energy, memory, n_seeds, rng), axis=0)
+    return describe_minima(
+        energy, csr_array(vstack([sets, sets_at(energy, states)])), complete=False
+    )
 
 
-def minima_at(energy: KernelEnergy, states: Floats) -> Minima:
-    """Return which minima there are among fixed points."""
-    sets = _active(energy.patterns.points, distinct(states))
-    return describe_minima(energy, sets[are_minima(energy, sets)], complete=False)
+def sets_at(energy: KernelEnergy, starts: Floats) -> csr_array:
+    """Return the self-consistent sets, each once, that starts lead to."""
+    sets = _active(energy.patterns.points, distinct(settle(energy, starts)))
+    return sets[are_minima(energy, sets)]
 
 
 def explore(
     energy: KernelEnergy, memory: BaseKernelMemory, n_seeds: int, rng: np.random.RandomState
 ) -> Floats:
-    """Return the distinct states that `n_seeds` starts lead to, in the order found."""
+    """Return the distinct states that up to `n_seeds` starts lead to, in the order found."""
     rows, batch = energy.patterns.points.rows, max(SMALLEST_BATCH, n_seeds // BATCHES)
     starts = rows[rng.permutation(len(rows))[: -(-n_seeds // 2)]]
     states, left = distinct(settle(energy, starts)), n_seeds - len(starts)
     starts = _fresh_starts(energy, memory, left // FRESH, rng)
-    flipped = np.zeros(len(states), dtype=bool)
-    while left > 0:
+    flipped, in_vain = np.zeros(len(states), dtype=bool), 0
+    while left > 0 and in_vain < PATIENCE:
         states = distinct(np.append(states, settle(energy, starts), axis=0))
         left -= len(starts)
-        flipped = np.append(flipped, np.zeros(len(states) - len(flipped), dtype=bool))
+        n_new = len(states) - len(flipped)
+        in_vain = 0 if n_new else in_vain + 1
+        flipped = np.append(flipped, np.zeros(n_new, dtype=bool))
         wanted = min(batch, left)
         beside = rng.permutation(np.flatnonzero(~flipped))[: wanted // FLIPS]
         flipped[beside] = True
@@ -147,8 +155,8 @@ def explore(
 def settle(energy: KernelEnergy, starts: Floats, dynamics: str = "mean_shift") -> Floats:
     """Return the state that each start on the support leads to.
 
-    A state is a function of its active set, bit for bit, and the set one of the state: distinct
-    states are distinct sets.
+    A fixed point of mean shift is a function of its active set, bit for bit, and the set one of the
+    state: distinct states are distinct sets. (A flow may also end where a memory is on the rim.)
     """
     if not len(starts):
         return starts
@@ -203,24 +211,11 @@ def _flips(energy: KernelEnergy, states: Floats) -> Floats:
     if not len(states):
         return states
     points = energy.patterns.points
-    near = _nearest_to_rim(points, states)
+    near = nearest_to_rim(points, states, energy.bandwidth, FLIPS)[0]
     sets = _active(points, states)[np.repeat(np.arange(len(near)), near.shape[1])]
     flipped = csr_array(abs(sets - _indicator(near.reshape(-1, 1), len(points))))
     flipped.eliminate_zeros()
     return centroids(energy.patterns, flipped[np.diff(flipped.indptr) > 0])
-
-
-def _nearest_to_rim(points: Points, X: Floats) -> Integers:
-    """Return the points whose spheres are nearest to each row, in single precision.
-
-    Beyond that, distances that are equal need not round alike; the first of equals comes first.
-    """
-    near = np.empty((len(X), min(FLIPS, len(points))), dtype=np.intp)
-    for rows in row_blocks(len(X), 40 * len(points)):
-        tiles = [squared for _, squared, _ in points.tiles(points.lift(X[rows]))]
-        gap = np.abs(np.hstack(tiles) - points.radius_squared).astype(np.float32)
-        near[rows] = np.argsort(gap, axis=1, kind="stable")[:, :FLIPS]
-    return near
 
 
 def _indicator(members: Integers, n_points: int) -> csr_array:

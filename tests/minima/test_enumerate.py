@@ -199,7 +199,7 @@ def test_sets_of_a_chain_are_found_beyond_the_reach_of_their_root():
 def test_wrong_memories_and_budgets_are_refused(overlapping):
     with pytest.raises(TypeError, match="under the Epanechnikov kernel alone, got GaussianKernel"):
         enumerate_minima(GaussianMemory(bandwidth=1.0).fit([[0.0], [1.0]]))
-    with pytest.raises(TypeError, match="3 is not an estimator instance"):
+    with pytest.raises(TypeError, match="must be a fitted kernel memory, got an object of int"):
         enumerate_minima(3)
     with pytest.raises(NotFittedError):
         enumerate_minima(EpanechnikovMemory())

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from cases import random_case
+from reference import self_consistent_sets
 from scipy.stats import chisquare
 from sklearn.base import clone
 from sklearn.cluster import KMeans
@@ -139,6 +141,39 @@ def test_what_a_cut_enumeration_found_is_kept():
     sampler = fitted(max_sets=300, n_seeds=20)
     assert not sampler.complete_
     assert cut < sets(sampler.members_)
+
+
+@pytest.mark.parametrize("dynamics", ["mean_shift", "flow"])
+@pytest.mark.parametrize("start", [0, 100])
+def test_whatever_the_search_and_the_dynamics_all_are_minima(dynamics, start):
+    for seed in range(start, start + 100):
+        rows, sample_weight, radius = random_case(seed)
+        memory = EpanechnikovMemory(bandwidth=radius, dynamics=dynamics)
+        some = enumerate_minima(clone(memory).fit(rows, sample_weight=sample_weight), max_sets=4)
+        expected = self_consistent_sets(rows, sample_weight, radius)
+        for parameters in ({"search": "seeds"}, {"max_sets": 4}):
+            sampler = EmergentSampler(
+                memory, kind="all", weights="basin", n_seeds=60, random_state=0, **parameters
+            )
+            sampler.fit(rows, sample_weight=sample_weight)
+            assert {frozenset(m) for m in sets(sampler.members_)} <= expected
+        assert sets(some.members) <= sets(sampler.members_)
+
+
+def test_a_limit_of_the_flow_with_a_memory_on_its_rim_is_no_minimum():
+    rows = [[-4.0], [-1.6], [-1.4], [3.0]]
+    memory = EpanechnikovMemory(bandwidth=3.0, dynamics="flow")
+    sampler = fitted(rows, memory, search="seeds", n_seeds=200)
+    assert sampler.minima_.ravel() == pytest.approx([-7 / 3])
+    np.testing.assert_allclose(sampler.memory_.transform(sampler.minima_), sampler.minima_)
+
+
+def test_a_minimum_that_float64_does_not_see_is_kept():
+    rows, radius = [[2.0, 3, 3], [6, 2, 1], [0, 0, 0]], 2.345207879911715
+    memory = EpanechnikovMemory(bandwidth=radius)
+    sampler = EmergentSampler(memory, max_sets=4, weights="uniform", random_state=0)
+    sampler.fit(rows, sample_weight=[3, 1, 3])
+    assert (0, 2) in sets(sampler.members_)
 
 
 def test_minima_that_samples_come_to_are_found_too():

@@ -41,7 +41,7 @@ def test_what_is_found_is_a_minimum_in_rational_arithmetic(start):
     assert n_found >= 0.99 * n_expected
 
 
-@pytest.mark.parametrize("offset", [1e6, -3e7])
+@pytest.mark.parametrize("offset", [1e6, -3e7, 2.0**30])
 def test_far_from_the_origin_what_is_found_is_a_minimum(offset):
     for seed in range(0, 60, 2):
         X, weights, radius = random_case(seed)
@@ -115,6 +115,22 @@ def test_a_search_is_reproducible_whatever_the_blocks(overlapping):
     assert sets_of(find_minima(memory, n_seeds=700, random_state=4)) != sets_of(one)
 
 
+def test_a_search_does_not_depend_on_blocks_where_products_lose_every_digit():
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.random((15, 8)) - 1e8, rng.random((15, 8)) + 1e8])
+    memory, found = EpanechnikovMemory(bandwidth=0.75).fit(X), []
+    for working_memory in (1024, 0.01, 0.001):
+        with config_context(working_memory=working_memory):
+            found.append(find_minima(memory, n_seeds=2000, random_state=0).points)
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+def test_a_bandwidth_far_below_every_distance_is_searched():
+    memory = EpanechnikovMemory(bandwidth=1e-25).fit([[0.0, 0.0], [1e-25, 0.0], [1.0, 1.0]])
+    assert len(find_minima(memory, n_seeds=100, random_state=0)) == 2  # a pair, and one alone
+
+
 @pytest.mark.parametrize("n_seeds", [1, 2, 7, 257])
 def test_any_number_of_seeds_will_do(overlapping, n_seeds):
     assert 1 <= len(find_minima(overlapping[0], n_seeds=n_seeds, random_state=0)) <= n_seeds
@@ -152,4 +168,11 @@ def test_a_selection_keeps_every_entry_in_step(overlapping):
     last = minima[-2:]
     np.testing.assert_array_equal(last.points, minima.points[-2:])
     assert [m.tolist() for m in last.members] == [m.tolist() for m in minima.members[-2:]]
-    assert last.complete
+    assert not last.complete
+    assert minima[:].complete
+    assert minima[3].points.tolist() == [minima.points[3].tolist()]
+    assert [len(one) for one in minima] == [1] * len(minima)
+    with pytest.raises(IndexError):
+        minima[len(minima)]
+    with pytest.raises(IndexError, match="Minima take an index, a slice, a mask"):
+        minima[np.array([[0, 1]])]
