@@ -39,10 +39,10 @@ def slices(n: int, size: int) -> Iterator[slice]:
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
 
-def row_blocks(n_rows: int, row_bytes: int) -> Iterator[slice]:
+def row_blocks(n_rows: int, row_bytes: int, most: int = TILE_ROWS) -> Iterator[slice]:
     """Split rows so that a block of `row_bytes` a row respects scikit-learn's `working_memory`."""
     budget = min(BLOCK_BYTES, get_config()["working_memory"] * 2**20)
-    return slices(n_rows, min(TILE_ROWS, int(budget // row_bytes)))
+    return slices(n_rows, min(most, int(budget // row_bytes)))
 
 
 def distinct_rows(X: Floats) -> tuple[Integers, Integers]:

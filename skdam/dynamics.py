@@ -128,6 +128,22 @@ class Settled:
     history: list[tuple[np.ndarray, np.ndarray]]
     durations: list[np.ndarray]
 
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        """Put together where consecutive blocks of rows ended."""
+        starts = np.cumsum([0, *(len(part.state) for part in parts)])
+        return cls(
+            np.concatenate([part.state for part in parts]),
+            np.concatenate([part.n_iter for part in parts]),
+            np.concatenate([part.converged for part in parts]),
+            [
+                (start + rows, states)
+                for start, part in zip(starts[:-1], parts, strict=True)
+                for rows, states in part.history
+            ],
+            [durations for part in parts for durations in part.durations],
+        )
+
     def trajectory(self) -> list[np.ndarray]:
         """Return each row's own states, from its start to its end."""
         return self._by_row([states for _, states in self.history])

@@ -6,12 +6,15 @@ from functools import partial
 import numpy as np
 from sklearn.utils._param_validation import InvalidParameterError
 
+from .._math import row_blocks
 from ..dynamics import RetrievalResult, Settled, fixed_point, gradient_flow
 from ..energies import KernelEnergy
 from ..kernels import Kernel
 
 #: How a state may move.
 DYNAMICS = {"mean_shift", "flow"}
+#: Most queries that follow a flow at a time.
+FLOW_ROWS = 4096
 #: What may become of a query off the support.
 OUTSIDE = {"nearest", "keep", "nan", "raise"}
 
@@ -44,12 +47,26 @@ class Retrieval:
 
     def _follow(self, start: np.ndarray, known: np.ndarray | None, record: bool) -> Settled:
         if self.dynamics == "flow":
-            most = self.max_iter * len(self.energy.patterns.first)
-            flow = self.energy.flow()
-            return gradient_flow(flow, start, max_iter=most, held=known, record=record)
+            return self._flow(start, known, record)
         return fixed_point(
             self.energy, start, max_iter=self.max_iter, tol=self.tol, held=known, record=record
         )
+
+    def _flow(self, start: np.ndarray, known: np.ndarray | None, record: bool) -> Settled:
+        """Follow the flow, block by block: it carries who is a member of what."""
+        flow, n_patterns = self.energy.flow(), len(self.energy.patterns.first)
+        most = self.max_iter * n_patterns
+        parts = [
+            gradient_flow(
+                flow,
+                start[rows],
+                max_iter=most,
+                held=None if known is None else known[rows],
+                record=record,
+            )
+            for rows in row_blocks(len(start), 64 * n_patterns, most=FLOW_ROWS)
+        ]
+        return Settled.join(parts)
 
     def describe(self, settled: Settled, in_support: np.ndarray) -> RetrievalResult:
         """Return all there is to tell of settled queries."""

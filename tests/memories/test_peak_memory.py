@@ -8,7 +8,7 @@ import pytest
 SCRIPT = """
 import resource, numpy as np
 from sklearn.datasets import load_digits
-from skdam import EpanechnikovMemory, GaussianMemory
+from skdam import EpanechnikovMemory, GaussianMemory, find_minima
 
 rng = np.random.default_rng(0)
 X = np.resize(load_digits().data, (60_000, 64)) + rng.normal(size=(60_000, 64))
@@ -32,6 +32,12 @@ TASKS = {
     "dense states": ("EpanechnikovMemory(60.0, max_iter=1)", "memory.transform(queries[:100])"),
     "gradients": ("EpanechnikovMemory(13.0)", "memory.gradient(queries)"),
     "record": ("EpanechnikovMemory(13.0)", "memory.retrieve(queries[:500], record=True)"),
+    "flow": ("EpanechnikovMemory(13.0, dynamics='flow')", "memory.transform(queries[:500])"),
+    "dense flow": (
+        "EpanechnikovMemory(60.0, dynamics='flow').fit(X[:3000])",
+        "memory.fit(X[:3000]).transform(queries[:5])",
+    ),
+    "search": ("EpanechnikovMemory(13.0)", "find_minima(memory, n_seeds=1000, random_state=0)"),
     "gaussian scores": ("GaussianMemory(3.0)", "memory.score_samples(queries)"),
     "gaussian step": ("GaussianMemory(3.0, max_iter=1)", "memory.retrieve(queries[:300])"),
     "clamped": ("EpanechnikovMemory(13.0)", "memory.retrieve(queries, known=np.arange(64) < 32)"),

@@ -43,11 +43,24 @@ def test_what_is_found_is_a_minimum_in_rational_arithmetic(start):
 
 @pytest.mark.parametrize("offset", [1e6, -3e7, 2.0**30])
 def test_far_from_the_origin_what_is_found_is_a_minimum(offset):
-    for seed in range(0, 60, 2):
+    for seed in range(60):
         X, weights, radius = random_case(seed)
         memory = EpanechnikovMemory(bandwidth=radius).fit(X + offset, sample_weight=weights)
         found = find_minima(memory, n_seeds=200, random_state=0)
         assert sets_of(found) <= self_consistent_sets(X + offset, weights, radius)
+
+
+@pytest.mark.parametrize("n", range(4, 9))
+@pytest.mark.parametrize("nudge", [-1, 0, 1])
+def test_far_from_the_origin_near_ties_are_decided_exactly(n, nudge):
+    """The centroid is a third, and a memory n thirds away from it, just within the rim or not."""
+    radius = np.nextafter(n / 3, nudge * np.inf) if nudge else n / 3
+    for offset in 2.0 ** np.arange(20, 40, 3):
+        for side in (-1.0, 1.0):
+            X = side * (np.array([[0.0], [1.0], [(n + 1) / 3], [-(n - 1) / 3]]).round() + offset)
+            memory = EpanechnikovMemory(bandwidth=radius).fit(X, sample_weight=[2, 1, 1, 1])
+            found = find_minima(memory, n_seeds=50, random_state=0)
+            assert sets_of(found) <= self_consistent_sets(X, [2, 1, 1, 1], radius)
 
 
 def test_minima_are_described_as_the_enumeration_does(overlapping):
