@@ -35,7 +35,8 @@ plane = plane + np.random.default_rng(4).normal(scale=0.05, size=plane.shape)
 
 # %%
 # A Gaussian and an Epanechnikov memory of equal inverse temperature, at a bandwidth that keeps all
-# points. Stored minima are dots and emergent ones stars.
+# points. Stored minima are dots and emergent ones stars. A positive ``epsilon`` bounds the energy
+# where no memory reaches.
 
 figure, axes = plt.subplots(2, 2, figsize=(9, 5.6), layout="constrained", height_ratios=[2, 3])
 for X, line_of_axes in zip([line, plane], axes, strict=True):

@@ -32,7 +32,8 @@ pipeline = make_pipeline(PCA(20, random_state=0), sampler).fit(digits)
 print(f"{len(sampler.minima_)} emergent digits of at most six members")
 
 # %%
-# ``sample_from`` maps draws back to pixels. None of them is a stored digit:
+# ``sample_from`` maps draws back to pixels. None of them is a stored digit (as the components hold
+# it):
 
 new = sample_from(pipeline, n_samples=1000, random_state=0)
 stored = pipeline[:-1].inverse_transform(sampler.memory_.memories_)

@@ -5,7 +5,8 @@ from .dynamics import RetrievalResult
 from .memories._kernel import EpanechnikovMemory, GaussianMemory, KernelMemory
 from .minima._enumerate import enumerate_minima
 from .minima._minima import Minima
-from .minima._sampler import EmergentSampler, sample_from
+from .minima._pipeline import sample_from
+from .minima._sampler import EmergentSampler
 from .minima._search import find_minima
 
 __all__ = [

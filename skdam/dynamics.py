@@ -73,12 +73,13 @@ class RetrievalResult:
         the state (unless coordinates were held). Empty rows off the support. Computed when first
         asked for: as many entries as memories make the states, for a wide kernel all of them.
     trajectory : list of ndarray of shape (n_iter + 1, D), float64, or None
-        The states from the start on, one array per query, with ``record=True``.
+        The states from the start on (off the support that is where retrieval starts), one array per
+        query, with ``record=True``; else None.
     energies : list of ndarray of shape (n_iter + 1,), or None
         Their energies.
     times : list of ndarray of shape (n_iter + 1,), or None
-        With ``dynamics="flow"``, when the flow ``dx/dt = -grad E`` passes them: from 0 on to
-        infinity, since a limit is only approached.
+        When the flow ``dx/dt = -grad E`` passes them, with ``record=True`` and ``dynamics="flow"``:
+        from 0 on, and to infinity if the state moves at all: a limit is only approached.
     """
 
     state: np.ndarray

@@ -5,6 +5,8 @@ from __future__ import annotations  # help() then shows ArrayLike, not its expan
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
+from sklearn.neighbors import radius_neighbors_graph
 from sklearn.utils import check_random_state
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
@@ -18,8 +20,8 @@ from ..minima._search import all_or_many
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: How far the picture reaches beyond the memories, in bandwidths.
-PADDING = 1.25
+#: How far the picture reaches beyond the memories, in bandwidths and as a share of their range.
+PADDING, SHARE = 1.25, 0.03
 #: Points of the grid along each feature.
 RESOLUTION = {1: 1000, 2: 250}
 #: Contours end where this share of the energies lies below: towards a rim they rise without end.
@@ -29,6 +31,12 @@ MAX_SETS, N_SEEDS = 100_000, 10_000
 #: Other kernels end in the limit only: states nearer than this, in bandwidths, are one minimum, and
 #: the energy must be higher at this distance on all sides.
 NEAR = 0.01
+#: From how many memories at the most their minima are looked for.
+N_STARTS = 500
+#: Up to how many minima are marked at full size.
+MANY = 50
+#: Up to which ratio of the sides a picture has equal scales.
+LONGEST = 4.0
 #: How the minima are marked.
 STORED: dict[str, Any] = {"color": "tab:blue", "marker": "o", "s": 40, "label": "stored minimum"}
 EMERGENT: dict[str, Any] = {
@@ -41,6 +49,9 @@ EMERGENT: dict[str, Any] = {
 
 class EnergyDisplay:
     """The energy of a kernel memory: a curve for one feature, contours for two.
+
+    Stored minima are marked by dots and emergent ones by stars; the memories are white dots, or
+    ticks below a curve. All have a label, for ``display.ax_.legend()``.
 
     It is best made by `from_estimator`; all that is drawn is kept in attributes.
 
@@ -113,14 +124,15 @@ class EnergyDisplay:
 
         With the Epanechnikov kernel these are all minima where an enumeration is affordable, and
         those that a search finds elsewhere. With other kernels they are those that retrieval from
-        the memories ends at.
+        the memories (up to 500 of them) ends at.
 
         Parameters
         ----------
         memory : fitted EpanechnikovMemory, GaussianMemory or KernelMemory
             Of one or two features.
         grid_resolution : int or None, default=None
-            Points of the grid along each feature; None: 1000 for one feature, 250 for two.
+            Points of the grid along each feature; None: 1000 for one feature, 250 for two. Where
+            the bandwidth is smaller than their distance, supports fall through the grid.
         random_state : int, RandomState or None, default=0
             Seed of the search for minima.
         ax : matplotlib Axes or None, default=None
@@ -200,8 +212,7 @@ class EnergyDisplay:
         ax.plot(self.grid[0], np.where(np.isfinite(self.energy), self.energy, np.nan), color="0.3")
         rug = ax.vlines(self.memories[:, 0], 0.0, 0.05, color="0.5", label="memory")
         rug.set_transform(ax.get_xaxis_transform())
-        for chosen, style in ((~self.is_emergent, STORED), (self.is_emergent, EMERGENT)):
-            ax.scatter(self.minima[chosen, 0], self.minima_energy[chosen], zorder=3, **style)
+        self._mark(self.minima[:, 0], self.minima_energy)
         ax.set(xlabel=self.names[0], ylabel="energy")
 
     def _plot_contours(self, cmap: str) -> None:
@@ -213,41 +224,58 @@ class EnergyDisplay:
             ax.contourf(*self.grid, energy, levels=levels, extend="max", cmap=cmap)
         x, y = self.memories.T
         ax.scatter(x, y, 12, "white", edgecolors="0.3", linewidths=0.6, zorder=2, label="memory")
+        self._mark(*self.minima.T)
+        width, height = (np.ptp(side) for side in self.grid)
+        alike = 1.0 / LONGEST <= width / height <= LONGEST
+        ax.set(xlabel=self.names[0], ylabel=self.names[1], aspect="equal" if alike else "auto")
+
+    def _mark(self, x: Floats, y: Floats) -> None:
+        """Mark the minima, the smaller the more there are."""
+        scale = min(1.0, MANY / max(1, len(x)))
         for chosen, style in ((~self.is_emergent, STORED), (self.is_emergent, EMERGENT)):
-            x, y = self.minima[chosen].T
-            ax.scatter(x, y, zorder=3, **style)
-        ax.set(xlabel=self.names[0], ylabel=self.names[1], aspect="equal")
+            size = {"s": scale * style["s"]}
+            self.ax_.scatter(x[chosen], y[chosen], zorder=3, **style | size)
 
 
 def _grid(memories: Floats, bandwidth: float, resolution: int) -> list[Floats]:
     low, high = memories.min(axis=0), memories.max(axis=0)
-    padding = PADDING * bandwidth
-    return [
-        np.linspace(start - padding, stop + padding, resolution)
-        for start, stop in zip(low, high, strict=True)
-    ]
+    padding = PADDING * bandwidth + SHARE * (high - low)
+    return list(np.linspace(low - padding, high + padding, resolution).T)
 
 
 def _minima(memory: BaseKernelMemory, rng: np.random.RandomState) -> tuple[Floats, np.ndarray]:
     """Return minima, and which of them are emergent."""
     energy = memory._energy()
     if not energy.kernel.is_flat:
-        return _limits(energy)
+        return _limits(energy, rng)
     nothing = np.empty((0, memory.memories_.shape[1]))
     minima = all_or_many(energy, memory, MAX_SETS, N_SEEDS, rng, starts=nothing)
     return minima.points, minima.is_emergent
 
 
-def _limits(energy: KernelEnergy) -> tuple[Floats, np.ndarray]:
+def _limits(energy: KernelEnergy, rng: np.random.RandomState) -> tuple[Floats, np.ndarray]:
     """Return the minima that retrieval from the memories ends at, in the limit."""
-    starts = energy.patterns.points.rows
+    rows = energy.patterns.points.rows
+    starts = rows[np.sort(rng.permutation(len(rows))[:N_STARTS])]
     retrieval = Retrieval(energy, "mean_shift", outside="keep", max_iter=10_000, tol=1e-3 * NEAR)
-    states = retrieval.settle(starts)[0].state
-    near, apart = NEAR * energy.bandwidth, np.ones(len(states), dtype=bool)
-    for i, state in enumerate(states):
-        apart[i] = not (np.linalg.norm(states[:i][apart[:i]] - state, axis=1) < near).any()
-    states = states[apart]
-    around = near * np.concatenate([np.eye(states.shape[1]), -np.eye(states.shape[1])])
-    rising = [energy.value(states + side) > energy.value(states) for side in around]
-    states = states[np.all(rising, axis=0)]
+    states = _apart(retrieval.settle(starts)[0].state, NEAR * energy.bandwidth)
+    bottom, is_lowest = energy.value(states), np.ones(len(states), dtype=bool)
+    for side in NEAR * energy.bandwidth * _directions(states.shape[1]):
+        is_lowest &= energy.value(states + side) > bottom
+    states = states[is_lowest]
     return states, energy.recalled(states) < 0
+
+
+def _apart(states: Floats, distance: float) -> Floats:
+    """Return one state of each group that is connected by shorter distances."""
+    near = radius_neighbors_graph(states, distance, include_self=True)
+    label = connected_components(near, directed=False)[1]
+    return states[np.unique(label, return_index=True)[1]]
+
+
+def _directions(n_features: int) -> Floats:
+    """Return unit vectors to all sides."""
+    if n_features == 1:
+        return np.array([[-1.0], [1.0]])
+    angles = np.linspace(0.0, 2.0 * np.pi, 33)[:-1]
+    return np.column_stack([np.cos(angles), np.sin(angles)])

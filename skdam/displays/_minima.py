@@ -3,7 +3,7 @@
 from __future__ import annotations  # help() then shows ArrayLike, not its expansion
 
 from collections.abc import Sequence
-from math import isqrt
+from math import isqrt, prod
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -13,8 +13,9 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from .._math import Floats, distinct_rows
-from .._validation import check_count
-from ..minima._sampler import EmergentSampler, map_back, unnest
+from .._validation import COUNT, check_count
+from ..minima._pipeline import map_back, unnest
+from ..minima._sampler import EmergentSampler
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,9 +77,9 @@ class MinimaDisplay:
         ----------
         estimator : fitted EmergentSampler, or Pipeline that ends in one
             The images of a pipeline are mapped back through its earlier steps.
-        index : array-like of int, optional
-            Which of ``minima_`` to draw, as from `EmergentSampler.draw`; by default the `n_minima`
-            that are drawn most often.
+        index : array-like of int or bool, optional
+            Which of ``minima_`` to draw: indices, as from `EmergentSampler.draw`, or a mask; by
+            default the `n_minima` that are drawn most often.
         n_minima : int, default=8
             How many to draw, where `index` does not say.
         max_members : int, default=6
@@ -86,7 +87,8 @@ class MinimaDisplay:
         image_shape : tuple of two int, optional
             Height and width; by default images are square.
         ax : matplotlib Axes or None, default=None
-            Where to draw; None makes a new figure.
+            Where to draw; None makes a new figure. (The labels stand left of the axes: give its
+            figure ``layout="constrained"``.)
         cmap : str, default="gray_r"
             Colours of the images.
 
@@ -97,15 +99,15 @@ class MinimaDisplay:
         Raises
         ------
         ValueError
-            If there is no minimum, or the features do not make images of `image_shape`.
+            If there is no minimum, `index` picks none or one that is not there, or the features do
+            not make images of `image_shape`.
         TypeError
             If `estimator` is neither an EmergentSampler nor a pipeline that ends in one.
         ImportError
             If matplotlib is not installed.
         """
         check_matplotlib_support("MinimaDisplay.from_estimator")
-        is_pipeline = isinstance(estimator, Pipeline)
-        steps, (_, sampler) = unnest(estimator) if is_pipeline else ([], ("", estimator))
+        steps, (_, sampler) = unnest(estimator)
         if not isinstance(sampler, EmergentSampler):
             raise TypeError(
                 "estimator must be an EmergentSampler or a pipeline that ends in one, got"
@@ -114,11 +116,7 @@ class MinimaDisplay:
         check_is_fitted(sampler)
         n_minima = check_count(n_minima, "n_minima")
         most = check_count(max_members, "max_members")
-        if index is None:
-            index = np.argsort(-sampler.weights_, kind="stable")[:n_minima]
-        index = np.asarray(index, dtype=np.intp)
-        if not index.size:
-            sampler.draw()  # says why there is none
+        index = _chosen(sampler, index, n_minima)
         parents = [_nearest_members(sampler, i) for i in index]
         images = map_back(steps, sampler.minima_[index])
         shape = _check_shape(image_shape, images.shape[1])
@@ -159,7 +157,9 @@ class MinimaDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         self.image_ = ax.imshow(self._montage(most), cmap=cmap, interpolation="nearest")
         down = np.arange(n) * (height + 1) + (height - 1) / 2
-        ax.set_yticks(down, [f"{count} members" for count in self.n_members])
+        drawn = [len(members) for members in self.members]
+        labels = [_count(*counts) for counts in zip(drawn, self.n_members, strict=True)]
+        ax.set_yticks(down, labels)
         middle = 1.5 * width + most * (width + 1) / 2
         ax.set_xticks([(width - 1) / 2, middle], ["minimum", "members"])
         ax.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
@@ -181,6 +181,28 @@ class MinimaDisplay:
         return montage
 
 
+def _count(drawn: int, there: int) -> str:
+    noun = "member" if there == 1 else "members"
+    return f"{there} {noun}" if drawn == there else f"{drawn} of {there} {noun}"
+
+
+def _chosen(sampler: EmergentSampler, index: ArrayLike | None, n_minima: int) -> np.ndarray:
+    n = len(sampler.minima_)
+    if not n:
+        sampler.draw()  # says why there is none
+    if index is None:
+        return np.argsort(-sampler.weights_, kind="stable")[:n_minima]
+    chosen = np.atleast_1d(np.asarray(index))
+    is_mask = chosen.shape == (n,) and chosen.dtype == bool and chosen.any()
+    is_list = chosen.ndim == 1 and chosen.size and chosen.dtype.kind in "iu"
+    if not (is_mask or (is_list and np.isin(chosen, np.arange(-n, n)).all())):
+        raise ValueError(
+            f"index must be a mask of the {n} minima or a list of some of their indices,"
+            f" got {index!r}."
+        )
+    return np.arange(n)[chosen]
+
+
 def _nearest_members(sampler: EmergentSampler, index: int) -> np.ndarray:
     """Return the members of a minimum, one copy of each, the nearest first."""
     rows = sampler.memory_.memories_.astype(np.float64, copy=False)
@@ -191,12 +213,10 @@ def _nearest_members(sampler: EmergentSampler, index: int) -> np.ndarray:
 
 
 def _check_shape(image_shape: tuple[int, int] | None, n_features: int) -> tuple[int, int]:
-    if image_shape is None:
-        side = isqrt(n_features)
-        image_shape = (side, side)
-    if np.prod(image_shape) != n_features or len(image_shape) != 2:
+    shape = 2 * (isqrt(n_features),) if image_shape is None else tuple(image_shape)
+    if len(shape) != 2 or not all(map(COUNT.is_satisfied_by, shape)) or prod(shape) != n_features:
         raise ValueError(
             f"image_shape must be (height, width) with height * width = {n_features} features,"
             f" got {image_shape!r}."
         )
-    return image_shape
+    return shape

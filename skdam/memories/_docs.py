@@ -22,8 +22,8 @@ _SHARED = {
     "dynamics": """dynamics : {"mean_shift", "flow"}, default="mean_shift"
     How a state moves: to the mean of the memories that pull on it, until it stays; or along the
     gradient flow ``dx/dt = -grad E``, followed exactly from each change of its active set to the
-    next (Epanechnikov kernel alone). Both end at fixed points of the energy, which near a minimum
-    are the same, and elsewhere often not.""",
+    next (Epanechnikov kernel alone). From near a minimum both end there, and elsewhere often at
+    different ones. (A flow may also tend to a point with a memory exactly on its rim.)""",
     "max_iter": """max_iter : int, default=300
     Most steps of one retrieval. 1 is the one-step model, as of attention: it never warns that a
     state was still moving. (A flow ends by itself: it may take so many steps for each memory.)""",

@@ -230,10 +230,12 @@ class BaseKernelMemory(KernelStore):
                 f" within bandwidth_={self.bandwidth_:.6g}, the first in row"
                 f" {np.argmin(in_support)}. Widen `bandwidth` or choose another `outside`."
             )
-        if self.max_iter > 1 and not converged.all():
+        one_step = self.max_iter == 1 and self.dynamics == "mean_shift"
+        if not (one_step or converged.all()):
+            each = " for each memory" if self.dynamics == "flow" else ""
             warnings.warn(
                 f"{np.sum(~converged)} of {len(converged)} queries were still moving after"
-                f" max_iter={self.max_iter} steps. Raise max_iter (or tol, where there is one).",
+                f" max_iter={self.max_iter} steps{each}. Raise max_iter (or tol, if there is one).",
                 ConvergenceWarning,
                 stacklevel=3,
             )

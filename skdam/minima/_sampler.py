@@ -1,22 +1,21 @@
-"""New patterns: the minima of a memory as an estimator to draw from, also behind a pipeline."""
+"""New patterns: the minima of a memory as an estimator to draw from."""
 
 from __future__ import annotations  # help() then shows ArrayLike, not its expansion
 
 import warnings
 from collections.abc import Callable
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, clone
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._math import Floats, distinct_rows
-from .._validation import COUNT, NOT_NEGATIVE, all_or_nothing, check_count, check_method, check_rows
+from .._validation import COUNT, NOT_NEGATIVE, all_or_nothing, check_count, check_rows
 from ..bandwidths import emergence_window
 from ..energies import KernelEnergy
 from ..memories._kernel import EpanechnikovMemory
@@ -25,8 +24,6 @@ from ._enumerate import enumerate_minima, epanechnikov_energy
 from ._minima import Minima, describe_minima
 from ._search import all_or_many, explore, sets_at, settle
 
-#: A step of a pipeline: its name, and an estimator or "passthrough".
-Step = tuple[str, Any]
 #: Which minima are drawn from, as masks.
 KINDS: dict[str, Callable[[Minima], np.ndarray]] = {
     "emergent": lambda minima: minima.is_emergent,
@@ -46,18 +43,21 @@ class EmergentSampler(BaseEstimator):
     Parameters
     ----------
     memory : EpanechnikovMemory, or KernelMemory with ``kernel="epanechnikov"``, default=None
-        The memory, which is cloned; None means ``EpanechnikovMemory()``.
+        The memory, which is cloned; None means ``EpanechnikovMemory()``. Give one to reach its
+        parameters in a search, as ``memory__bandwidth``.
     kind : {"emergent", "stored", "all"}, default="emergent"
         Which minima to keep: those that are no stored pattern, those that are one, or both.
     weights : {"basin", "density", "uniform"}, default="basin"
         How likely each minimum is drawn: by the mass of its basin under the density (the share of
-        `n_seeds` samples of it that retrieval brings there), by the density at the minimum, or all
-        alike. A minimum that none of the samples came to has a basin weight of 0.
+        `n_seeds` samples of it that the memory's retrieval brings there), by the density at the
+        minimum, or all alike. A minimum that no sample came to has a basin weight of 0: in high
+        dimensions these are most, and the others are few and of many members. For variety take
+        "density" or "uniform", and bound `max_members`.
     search : {"auto", "enumerate", "seeds"}, default="auto"
         Find all minima (`enumerate_minima`), or many from seeds (`find_minima`). "auto" enumerates
         if `max_sets` suffices, and searches otherwise.
     max_sets : int, default=100_000
-        Most sets to visit in an enumeration: some seconds' worth.
+        Most sets to visit in an enumeration.
     n_seeds : int, default=10_000
         Number of starts of a search, and of samples that weigh basins.
     min_margin : float, default=0.0
@@ -65,7 +65,7 @@ class EmergentSampler(BaseEstimator):
     max_members : int or None, default=None
         Keep only minima of at most so many distinct memories: the mean of many is blurred.
     random_state : int, RandomState or None, default=None
-        Seed of the search and of the basin weights.
+        Seed of the search and of the basin weights; `draw` and `sample` take their own.
 
     Attributes
     ----------
@@ -296,83 +296,21 @@ class EmergentSampler(BaseEstimator):
         return np.full(len(points), 1.0 / max(1, len(points)))
 
     def _why_none(self) -> str:
-        reason = f"No {self.kind} minimum to draw at bandwidth_={self.memory_.bandwidth_:.6g}"
+        memory = self.memory_
+        reason = f"There is no minimum to draw at bandwidth_={memory.bandwidth_:.6g}: "
         if self.n_found_:
-            return (
-                f"{reason}: {self.n_found_} found, but none with a margin of at least"
-                f" min_margin={self.min_margin} and at most max_members={self.max_members} members."
-            )
-        rows = self.memory_.memories_
-        if len(distinct_rows(rows)[0]) < 2:
-            return f"{reason}: new minima need at least two distinct patterns."
-        low, high = emergence_window(rows)
+            filters = {"min_margin": self.min_margin, "max_members": self.max_members}
+            passed = " and ".join(f"{name}={value}" for name, value in filters.items() if value)
+            return f"{reason}none of the {self.n_found_} found passes {passed}."
+        if len(distinct_rows(memory.memories_)[0]) < 2:
+            return f"{reason}new patterns need at least two distinct ones."
+        low, high = emergence_window(memory.memories_)
+        doubt = "" if self.complete_ else ", but a search may miss them: raise n_seeds or max_sets"
         return (
-            f"{reason}. Between bandwidth={low:.6g} and {high:.6g} all patterns of equal weight are"
-            " kept and emergent minima are sure to exist (skdam.bandwidths.emergence_window)."
+            f"{reason}below bandwidth={high:.6g} all patterns of equal weight are kept, and down to"
+            f" {low:.6g} emergent minima are sure to exist (skdam.bandwidths.emergence_window)"
+            f"{doubt}."
         )
-
-
-def sample_from(
-    pipeline: Pipeline,
-    n_samples: int = 1,
-    random_state: int | np.random.RandomState | None = None,
-) -> np.ndarray:
-    """Sample the last step of a fitted pipeline and map back through all earlier ones.
-
-    Parameters
-    ----------
-    pipeline : fitted Pipeline
-        Its last step has `sample` (an `EmergentSampler`, or a memory for draws of its density); the
-        others have `inverse_transform`.
-    n_samples : int, default=1
-    random_state : int, RandomState or None, default=None
-
-    Returns
-    -------
-    ndarray of shape (n_samples, D)
-        Patterns in the space of the pipeline's input.
-
-    Raises
-    ------
-    TypeError
-        If `pipeline` is no Pipeline, its last step cannot sample, or another cannot map back.
-    ValueError
-        If there is nothing to sample.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_digits
-    >>> from sklearn.decomposition import PCA
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from skdam import EmergentSampler, sample_from
-    >>> pipeline = make_pipeline(PCA(8, random_state=0), EmergentSampler(random_state=0))
-    >>> pipeline = pipeline.fit(load_digits().data[:100])
-    >>> sample_from(pipeline, n_samples=5, random_state=0).shape
-    (5, 64)
-    """
-    if not isinstance(pipeline, Pipeline):
-        raise TypeError(f"pipeline must be a Pipeline, got {type(pipeline).__name__}.")
-    earlier, (name, last) = unnest(pipeline)
-    samples = check_method(last, name, "sample").sample(n_samples, random_state=random_state)
-    return map_back(earlier, samples)
-
-
-def unnest(pipeline: Pipeline) -> tuple[list[Step], Step]:
-    """Return the earlier steps of a pipeline that can map back, and the last, out of its nest."""
-    *earlier, (name, last) = pipeline.steps
-    for step_name, step in earlier:
-        check_method(step, step_name, "inverse_transform")
-    if not isinstance(last, Pipeline):
-        return earlier, (name, last)
-    more, last_step = unnest(last)
-    return earlier + more, last_step
-
-
-def map_back(steps: list[Step], X: Floats) -> Floats:
-    """Return rows in the space of the first step's input."""
-    for _, step in reversed(steps):
-        X = X if step in (None, "passthrough") else step.inverse_transform(X)
-    return X
 
 
 def _visits(points: Floats, states: Floats) -> Floats:

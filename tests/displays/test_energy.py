@@ -6,7 +6,13 @@ import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
 
-from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory, enumerate_minima
+from skdam import (
+    EmergentSampler,
+    EpanechnikovMemory,
+    GaussianMemory,
+    KernelMemory,
+    enumerate_minima,
+)
 from skdam.displays import EnergyDisplay
 
 LINE = np.array([[0.0], [1.0], [2.05], [4.2], [5.25]])
@@ -44,8 +50,10 @@ def test_energy_is_that_of_the_grid():
     assert display.energy.shape == (30, 30)
     point = [[x[7], y[20]]]
     assert display.energy[20, 7] == memory.energy(point)
-    np.testing.assert_allclose([x[0], y[0]], PLANE.min(axis=0) - 1.25)
-    np.testing.assert_allclose([x[-1], y[-1]], PLANE.max(axis=0) + 1.25)
+    low, high = PLANE.min(axis=0), PLANE.max(axis=0)
+    padding = 1.25 + 0.03 * (high - low)
+    np.testing.assert_allclose([x[0], y[0]], low - padding)
+    np.testing.assert_allclose([x[-1], y[-1]], high + padding)
 
 
 def test_a_middle_that_retrieval_cannot_leave_is_no_minimum():
@@ -54,6 +62,28 @@ def test_a_middle_that_retrieval_cannot_leave_is_no_minimum():
     assert len(display.minima) == 2
     with_saddle = GaussianMemory(bandwidth=0.35).fit([[-1.0], [1.0], [0.0]], None, [1, 1, 1e-9])
     assert len(EnergyDisplay.from_estimator(with_saddle).minima) == 2
+
+
+def test_a_saddle_on_a_diagonal_is_no_minimum():
+    X = [[-0.5, -0.5], [0.5, 0.5], [0.0, 0.0]]
+    memory = GaussianMemory(bandwidth=0.6).fit(X, sample_weight=[1, 1, 1e-6])
+    minima = EnergyDisplay.from_estimator(memory, grid_resolution=50).minima
+    assert len(minima) == 2
+    assert np.abs(minima).min() > 0.1
+
+
+def test_scales_are_equal_unless_one_side_is_far_longer():
+    memory = EpanechnikovMemory(bandwidth=0.8).fit(PLANE)
+    assert EnergyDisplay.from_estimator(memory, grid_resolution=20).ax_.get_aspect() == 1.0
+    memory = EpanechnikovMemory(bandwidth=0.8).fit(PLANE * [1, 50])
+    assert EnergyDisplay.from_estimator(memory, grid_resolution=20).ax_.get_aspect() == "auto"
+
+
+def test_many_minima_are_marked_small():
+    X = np.random.default_rng(0).random((300, 2))
+    display = EnergyDisplay.from_estimator(EpanechnikovMemory().fit(X), grid_resolution=20)
+    sizes = [c.get_sizes()[0] for c in display.ax_.collections if "minimum" in str(c.get_label())]
+    assert sizes == pytest.approx([40 * 50 / len(display.minima), 130 * 50 / len(display.minima)])
 
 
 def test_axes_of_the_caller_are_drawn_on_and_features_named():
@@ -78,6 +108,10 @@ def test_any_bandwidth_can_be_drawn(X, bandwidth):
 def test_what_cannot_be_drawn_is_refused():
     with pytest.raises(ValueError, match="memories of 1 or 2 features, got one of 3"):
         EnergyDisplay.from_estimator(EpanechnikovMemory().fit(np.eye(3)))
+    with pytest.raises(
+        TypeError, match=r"got an object of EmergentSampler: .* a sampler its memory_"
+    ):
+        EnergyDisplay.from_estimator(EmergentSampler().fit(PLANE))
     with pytest.raises(NotFittedError):
         EnergyDisplay.from_estimator(EpanechnikovMemory())
     with pytest.raises(ValueError, match=r"grid_resolution must be .*got 0"):

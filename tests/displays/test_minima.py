@@ -31,7 +31,9 @@ def test_rows_are_minima_beside_their_members_the_nearest_first(sampler):
         nearest = parents[np.argsort(distance, kind="stable")[:3]]
         np.testing.assert_array_equal(members.reshape(len(members), -1), nearest)
     labels = [label.get_text() for label in display.ax_.get_yticklabels()]
-    assert labels == [f"{count} members" for count in display.n_members]
+    assert labels == [
+        f"{count} members" if count <= 3 else f"3 of {count} members" for count in display.n_members
+    ]
 
 
 def test_the_picture_holds_every_image_in_its_place(sampler):
@@ -67,6 +69,28 @@ def test_a_pipeline_is_drawn_in_the_space_of_its_input():
                 np.testing.assert_allclose(members.mean(axis=0), minimum, atol=1e-10)
 
 
+def test_a_mask_picks_as_it_does_from_minima(sampler):
+    mask = sampler.margins_ > np.sort(sampler.margins_)[-4]
+    display = MinimaDisplay.from_estimator(sampler, mask)
+    np.testing.assert_array_equal(display.minima.reshape(3, -1), sampler.minima_[mask])
+    one = MinimaDisplay.from_estimator(sampler, -1)
+    np.testing.assert_array_equal(one.minima.reshape(1, -1), sampler.minima_[-1:])
+
+
+@pytest.mark.parametrize(
+    "wrong", [[], [1.7], [10**6], [[1, 2]], [True, False], ["0"], np.zeros(3, dtype=bool)]
+)
+def test_an_index_that_picks_nothing_is_refused(sampler, wrong):
+    with pytest.raises(ValueError, match=r"index must be a mask of the \d+ minima or a list"):
+        MinimaDisplay.from_estimator(sampler, wrong)
+
+
+def test_one_member_is_one_member():
+    sampler = EmergentSampler(kind="stored", random_state=0).fit(load_digits().data[:30])
+    display = MinimaDisplay.from_estimator(sampler, 0)
+    assert display.ax_.get_yticklabels()[0].get_text() == "1 member"
+
+
 def test_copies_are_drawn_once():
     X = np.repeat([[0.0, 0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]], 3, axis=0)
     sampler = EmergentSampler(EpanechnikovMemory(bandwidth=0.9), random_state=0).fit(X)
@@ -83,7 +107,7 @@ def test_shape_and_axes_are_the_callers():
     assert display.minima.shape[1:] == (2, 3)
     assert display.figure_ is figure
     assert display.plot().ax_ is not ax
-    for wrong in (None, (2, 2), (6,), (2, 3, 1)):
+    for wrong in (None, (2, 2), (6,), (2, 3, 1), (-2, -3), (2.0, 3)):
         with pytest.raises(ValueError, match=r"image_shape must be \(height, width\).*6 features"):
             MinimaDisplay.from_estimator(sampler, image_shape=wrong)
 
@@ -94,7 +118,7 @@ def test_what_cannot_be_drawn_is_refused(sampler):
     with pytest.raises(NotFittedError):
         MinimaDisplay.from_estimator(EmergentSampler())
     nothing = EmergentSampler(EpanechnikovMemory(bandwidth=0.1)).fit(np.eye(4))
-    with pytest.raises(ValueError, match=r"No emergent minimum to draw at bandwidth_=0\.1"):
+    with pytest.raises(ValueError, match=r"There is no minimum to draw at bandwidth_=0\.1"):
         MinimaDisplay.from_estimator(nothing)
     with pytest.raises(ValueError, match=r"n_minima must be .*got 0"):
         MinimaDisplay.from_estimator(sampler, n_minima=0)

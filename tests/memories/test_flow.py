@@ -1,5 +1,6 @@
 """The exact gradient flow: what descent by ever smaller steps would do, without a step size."""
 
+import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from reference import descend
 from scipy.integrate import solve_ivp
 from scipy.spatial.distance import cdist
+from sklearn import config_context
 
 from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory, enumerate_minima
 
@@ -204,6 +206,31 @@ def test_order_of_memories_threads_and_the_batch_change_no_bit():
     other = FlowMemory(radius, n_jobs=2).fit(X[order], sample_weight=weights[order])
     np.testing.assert_array_equal(other.transform(queries), states)
     np.testing.assert_array_equal(other.transform(queries[3:4]), states[3:4])
+
+
+def test_blocks_change_no_bit():
+    X, weights, radius, queries = problem(6)
+    memory = FlowMemory(radius).fit(X, sample_weight=weights)
+    whole = memory.retrieve(queries, record=True)
+    with config_context(working_memory=0.05):
+        parts = memory.retrieve(queries, record=True)
+    np.testing.assert_array_equal(whole.state, parts.state)
+    for one, two in zip(
+        whole.trajectory + whole.times, parts.trajectory + parts.times, strict=True
+    ):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_memory_is_bounded_where_all_memories_are_members():
+    X = np.random.default_rng(0).normal(size=(900, 2))
+    wide, starts, peaks = FlowMemory(50.0).fit(X), np.tile(X, (7, 1)), []
+    for working_memory in (1024, 2):
+        tracemalloc.start()
+        with config_context(working_memory=working_memory):
+            wide.transform(starts)  # all memories are members all the way
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 10 * 2**20 < 30 * 2**20 < peaks[0]
 
 
 @pytest.mark.parametrize("outside", ["nearest", "keep", "nan", "raise"])

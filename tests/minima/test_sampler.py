@@ -209,7 +209,7 @@ def test_nothing_found_is_no_error_until_sample_says_which_bandwidths_do():
     assert sampler.members_ == []
     assert len(sampler.weights_) == 0
     low, high = emergence_window(X)
-    message = f"No emergent minimum .* bandwidth_=0.1. Between bandwidth={low:.6g} and {high:.6g}"
+    message = f"bandwidth_=0.1: below bandwidth={high:.6g} all .* and down to {low:.6g} emergent"
     for method in (sampler.draw, sampler.sample):
         with pytest.raises(ValueError, match=message):
             method(3)
@@ -218,23 +218,33 @@ def test_nothing_found_is_no_error_until_sample_says_which_bandwidths_do():
 
 def test_an_empty_filter_says_so():
     n = len(fitted().minima_)
-    with pytest.raises(ValueError, match=rf": {n} found, but none with a margin .* min_margin=9"):
+    with pytest.raises(ValueError, match=rf": none of the {n} found passes min_margin=9\.0\.$"):
         fitted(min_margin=9.0).sample()
-    with pytest.raises(ValueError, match="and at most max_members=1 members"):
+    with pytest.raises(ValueError, match=r"found passes max_members=1\.$"):
         fitted(max_members=1).sample()
+    with pytest.raises(ValueError, match=r"passes min_margin=0\.1 and max_members=1\.$"):
+        fitted(min_margin=0.1, max_members=1).sample()
+
+
+def test_a_search_that_misses_what_is_there_says_so():
+    rows = np.random.default_rng(0).random((10, 8))
+    memory = EpanechnikovMemory(np.mean(emergence_window(rows)))
+    sampler = EmergentSampler(memory, search="seeds", n_seeds=3, random_state=1).fit(rows)
+    with pytest.raises(ValueError, match="but a search may miss them: raise n_seeds or max_sets"):
+        sampler.sample()
 
 
 def test_one_pattern_has_nothing_to_merge_with():
     for rows in ([[1.0, 2.0]], [[1.0, 2.0]] * 3):
         sampler = fitted(rows)
-        with pytest.raises(ValueError, match="need at least two distinct patterns"):
+        with pytest.raises(ValueError, match="new patterns need at least two distinct ones"):
             sampler.sample()
         np.testing.assert_array_equal(fitted(rows, kind="stored").sample(2), [[1.0, 2.0]] * 2)
 
 
 def test_no_stored_minimum_left_says_so():
     sampler = fitted([[0.0], [1.0]], EpanechnikovMemory(bandwidth=5.0), kind="stored")
-    with pytest.raises(ValueError, match=r"No stored minimum .* Between bandwidth=0.5 and 1 all"):
+    with pytest.raises(ValueError, match=r"bandwidth_=5: below bandwidth=1 all patterns"):
         sampler.sample()
 
 
