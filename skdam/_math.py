@@ -11,6 +11,7 @@ rounds nothing and keeps data of 1e-300 and of 1e+300 away from underflow and ov
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from scipy.sparse import csr_array
 from sklearn import get_config
 
 UNIT_ROUNDOFF = 2.0**-53
+SINGLE_ROUNDOFF = 2.0**-24
 #: Relative error up to which the term of one memory may come from a matrix product.
 TERM_ERROR = 2.5e-13
 TILE_ROWS, TILE_COLUMNS = 256, 1024
@@ -110,6 +112,26 @@ class Points:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def single_error(self) -> float:
+        """Bound the error of a float32 product, as a share of ``|x|^2 + |y|^2``."""
+        return 2.0 * (3 * self.lifted.shape[1] + 16) * SINGLE_ROUNDOFF
+
+    @cached_property
+    def single(self) -> np.ndarray:
+        """The lifted rows in float32, their squared lengths shortened by the product's error."""
+        with np.errstate(over="ignore", under="ignore"):
+            single = self.lifted.astype(np.float32)
+            single[:, -1] *= 1.0 - self.single_error
+        return single
+
+    def lift_single(self, queries: Queries) -> np.ndarray:
+        """Prepare queries for float32 products with `single` that are never too large."""
+        with np.errstate(over="ignore", under="ignore"):
+            single = queries.lifted.astype(np.float32)
+            single[:, -2] *= 1.0 - self.single_error
+        return single
 
     def lift(self, X: Floats) -> Queries:
         """Prepare float64 queries for products with these points."""

@@ -6,7 +6,8 @@ from cases import SCENES
 from reference import active_sets as exact_active_sets
 from reference import squared_distance
 
-from skdam._active import BACK_ENDS, ActiveSets, active_sets
+from skdam import EpanechnikovMemory
+from skdam._active import BACK_ENDS, ActiveSets, active_sets, choose
 from skdam._math import UNIT_ROUNDOFF, Points
 
 every_back_end = pytest.mark.parametrize("algorithm", ["auto", *BACK_ENDS])
@@ -65,6 +66,40 @@ def test_blocks_do_not_change_the_answer(algorithm, monkeypatch):
     for a, b, c in zip(whole, alone, tiled, strict=True):
         np.testing.assert_allclose(b[1], a[1], rtol=1e-13, atol=1e-15)
         np.testing.assert_allclose(c[1], a[1], rtol=1e-13, atol=1e-15)
+
+
+@every_scene
+def test_states_do_not_depend_on_the_back_end(scene):
+    memory = EpanechnikovMemory(scene.bandwidth).fit(scene.memories)
+    states = memory.transform(scene.queries)
+    for dynamics in ("mean_shift", "flow"):
+        states = memory.set_params(algorithm="auto", dynamics=dynamics).transform(scene.queries)
+        for algorithm in BACK_ENDS:
+            other = memory.set_params(algorithm=algorithm).transform(scene.queries)
+            np.testing.assert_array_equal(other, states)
+
+
+@pytest.mark.parametrize("n_features", [2, 16, 64])
+def test_auto_proposes_where_sets_are_sparse_and_multiplies_where_they_are_dense(n_features):
+    X = np.random.default_rng(0).normal(size=(2000, n_features))
+    assert choose(Points.measured(X, 0.05), X[:500]) == "refine"
+    assert choose(Points.measured(X, 50.0), X[:500]) == "gemm"
+    assert choose(Points.measured(X, 50.0), X[:1]) == "gemm"
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e15, 1e25, 1e200])
+def test_proposals_miss_nothing_where_single_precision_ends(size):
+    """Points far from the centre beside the radius: squares in float32 overflow, or vanish."""
+    rng = np.random.default_rng(0)
+    sides = size * rng.choice([-1.0, 1.0], size=(40, 3))
+    sets = [
+        [indices for indices, _ in found(sides, sides + 0.0, radius, algorithm)]
+        for radius in (1.0, 3.9 * size)
+        for algorithm in BACK_ENDS
+    ]
+    assert sets[0] == sets[1]
+    assert sets[2] == sets[3]
+    assert all(i in row for i, row in enumerate(sets[0]))
 
 
 def test_without_leaves_one_point_out_of_each_set():

@@ -8,12 +8,20 @@ A back end is a function ``(points, queries) -> ActiveSets`` in a file of its ow
 from collections.abc import Callable, Iterator
 
 from .._math import Floats, Points, Queries, row_blocks
-from . import _gemm
+from . import _gemm, _refine
 from ._sets import ActiveSets
 
-BACK_ENDS: dict[str, Callable[[Points, Queries], ActiveSets]] = {"gemm": _gemm.active_sets}
+BACK_ENDS: dict[str, Callable[[Points, Queries], ActiveSets]] = {
+    "gemm": _gemm.active_sets,
+    "refine": _refine.active_sets,
+}
+#: "auto" takes proposals in single precision if they are at most this share of all pairs, a + b / D
+#: with D features: their differences then cost less than what the product saves.
+SPARSE = (0.01, 0.5)
+#: Rows that it looks at: one in so many, and not more than that.
+ONE_IN, MOST_SAMPLED = 32, 16
 
-__all__ = ["BACK_ENDS", "ActiveSets", "active_sets"]
+__all__ = ["BACK_ENDS", "ActiveSets", "active_sets", "choose"]
 
 
 def active_sets(
@@ -35,6 +43,14 @@ def active_sets(
         The rows of `X` that this block answers.
     sets : ActiveSets
     """
-    search = BACK_ENDS["gemm" if algorithm == "auto" else algorithm]
+    search = BACK_ENDS[choose(points, X) if algorithm == "auto" else algorithm]
     for rows in row_blocks(len(X), 40 * len(points)):
         yield rows, search(points, points.lift(X[rows]))
+
+
+def choose(points: Points, X: Floats) -> str:
+    """Return the back end that suits these queries, from how many pairs a few of them propose."""
+    sample = X[:: max(ONE_IN, len(X) // MOST_SAMPLED)]
+    proposed = sum(len(query) for query, _ in _refine.proposals(points, points.lift(sample)))
+    few = (SPARSE[0] + SPARSE[1] / X.shape[1]) * len(sample) * len(points)
+    return "refine" if proposed <= few else "gemm"

@@ -17,8 +17,11 @@ _SHARED = {
       ``s n^(-1/(D+4))``, times ``(4/(D+2))^(1/(D+4))`` for the latter, with s^2 the mean variance
       of a feature, times the canonical ratio of the kernel to the Gaussian.
     - "loo": maximises the leave-one-out likelihood; costs some forty passes over K^2 pairs.""",
-    "algorithm": """algorithm : {"auto", "gemm"}, default="auto"
-    Back end of the exact radius search. It changes no result.""",
+    "algorithm": """algorithm : {"auto", "gemm", "refine"}, default="auto"
+    Back end of the exact radius search: a float64 matrix product ("gemm", for dense sets), a
+    float32 one that proposes what float64 decides ("refine", for sparse sets), or the one that
+    suits a sample of the queries ("auto"). It changes no active set, and no score beyond twelve
+    digits.""",
     "dynamics": """dynamics : {"mean_shift", "flow"}, default="mean_shift"
     How a state moves: to the mean of the memories that pull on it, until it stays; or along the
     gradient flow ``dx/dt = -grad E``, followed exactly from each change of its active set to the
