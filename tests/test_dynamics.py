@@ -35,6 +35,14 @@ def test_each_row_stops_by_itself_and_counts_its_moves():
     assert settled.history == []
 
 
+def test_equal_states_are_asked_once_and_answered_all():
+    energy = Halving()
+    settled = fixed_point(energy, np.tile(START, (100, 1)), max_iter=50, tol=0.0)
+    assert settled.state.tolist() == [[0.0]] * 300
+    assert settled.n_iter.tolist() == [0, 1, 4] * 100
+    assert energy.calls == 8  # three states, then [0], [2.5]; [1.25]; [0.625]; [0]
+
+
 def test_max_iter_cuts_short_and_says_so():
     settled = fixed_point(Halving(), START, max_iter=2, tol=0.0)
     assert settled.state.tolist() == [[0.0], [0.0], [1.25]]
