@@ -101,8 +101,10 @@ def test_axes_of_the_caller_are_drawn_on_and_features_named():
 @pytest.mark.parametrize("X", [LINE, PLANE, PLANE[:1]], ids=["line", "plane", "one"])
 @pytest.mark.parametrize("bandwidth", [1e-9, 0.8, 1e3])
 def test_any_bandwidth_can_be_drawn(X, bandwidth):
-    display = EnergyDisplay.from_estimator(EpanechnikovMemory(bandwidth=bandwidth).fit(X))
+    memory = EpanechnikovMemory(bandwidth=bandwidth).fit(X)
+    display = EnergyDisplay.from_estimator(memory)
     display.figure_.canvas.draw()
+    assert len(display.minima) == (1 if bandwidth == 1e3 else len(enumerate_minima(memory)))
 
 
 def test_what_cannot_be_drawn_is_refused():
