@@ -24,11 +24,9 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from ._active import ActiveSets, active_sets
-from ._math import UNIT_ROUNDOFF, Floats, Integers, Points, weighted_offsets
+from ._math import Floats, Integers, Points, rounding_of_means, weighted_offsets
 from ._patterns import Patterns
 
-#: Roundings of a radius that a state may be off a sphere which it is on.
-_ROUNDINGS = 64
 #: By how much, relatively, distances of candidates may be off.
 _SLACK = 2.0**-30
 
@@ -73,8 +71,7 @@ class Flow:
     def members(self, X: Floats) -> csr_array:
         """Return the distinct memories strictly within the radius of each state."""
         blocks = active_sets(self.patterns.points, X, self.algorithm)
-        sets = [self._marked(s.query, s.indices, len(s.covered)) for _, s in blocks]
-        return csr_array(vstack(sets))
+        return csr_array(vstack([sets.marked(len(self.reach)) for _, sets in blocks]))
 
     def next_event(self, X: Floats, inside: csr_array, held: np.ndarray | None = None) -> Event:
         """Follow each state until a sphere is crossed, or to its limit; `held` coordinates stay."""
@@ -104,8 +101,7 @@ class Flow:
         stays = stays if held is None else stays | held
         path = np.where(stays, 0.0, (anchor - X) + offset)
         target = np.where(stays, X, anchor + offset)
-        size = 2.0 * X.shape[1] ** 0.5 * np.abs(X).max(axis=1) * points.scale
-        rounding = (_ROUNDINGS * points.radius_squared**0.5 + size) * UNIT_ROUNDOFF
+        rounding = rounding_of_means(X, points.radius_squared**0.5 / points.scale) * points.scale
         return _Leg(X, target, path, np.linalg.norm(path * points.scale, axis=1), rounding, inside)
 
     def _spheres(self, leg: "_Leg", near: ActiveSets) -> "_Spheres":

@@ -20,6 +20,8 @@ from sklearn import get_config
 
 UNIT_ROUNDOFF = 2.0**-53
 SINGLE_ROUNDOFF = 2.0**-24
+#: Roundings of a point's distance up to which a mean of differences may be off.
+_ROUNDINGS = 64
 #: Relative error up to which the term of one memory may come from a matrix product.
 TERM_ERROR = 2.5e-13
 TILE_ROWS, TILE_COLUMNS = 256, 1024
@@ -292,6 +294,12 @@ def _segment_batches(indptr: Integers, most: int) -> Iterator[slice]:
         stop = max(stop, start + 1)
         yield slice(start, stop)
         start = stop
+
+
+def rounding_of_means(X: Floats, reach: float) -> Floats:
+    """Bound how far rounding puts means of points within `reach`: of differences, and of itself."""
+    size = np.abs(X).max(axis=1)
+    return (_ROUNDINGS * reach + 2 * X.shape[1] ** 0.5 * size) * UNIT_ROUNDOFF
 
 
 class LogSum:

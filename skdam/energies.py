@@ -10,15 +10,13 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ._flow import Flow
-from ._math import UNIT_ROUNDOFF, Floats, Integers, nearest
+from ._math import Floats, Integers, nearest, rounding_of_means
 from ._patterns import Patterns
 from ._sums import KernelSums, kernel_sums
 from .kernels import Kernel
 
 __all__ = ["KernelEnergy"]
 
-#: Roundings of a member's distance up to which a mean that equals a memory may differ from it.
-_ROUNDINGS = 64
 #: Kernels that reach memories in the limit only: the share of the pull above which one came back
 #: (irrational, so that no number of equal memories and copies can tie), and how near it must be.
 _MAJORITY = 0.5**0.5
@@ -152,18 +150,12 @@ class KernelEnergy:
         points = self.patterns.points
         index, distance = nearest(points, points.lift(X))
         if self.kernel.is_flat:
-            same = (distance <= self._rounding(X)) & (distance < self.bandwidth)
+            reach = min(self.bandwidth, 2.0 * points.sizes.max() / points.scale)
+            same = (distance <= rounding_of_means(X, reach)) & (distance < self.bandwidth)
         else:
             same = distance <= _NEARBY * self.bandwidth
             same[same] = self.sums.share(X[same], index[same]) > _MAJORITY
         return np.where(same, self.patterns.first[index], -1)
-
-    def _rounding(self, X: Floats) -> Floats:
-        """Bound the rounding of a mean of memories: of itself, and of the differences summed."""
-        points = self.patterns.points
-        reach = min(self.bandwidth, 2.0 * points.sizes.max() / points.scale)
-        size = np.abs(X).max(axis=1)
-        return _ROUNDINGS * UNIT_ROUNDOFF * reach + 2 * X.shape[1] ** 0.5 * UNIT_ROUNDOFF * size
 
     def _log_sum(self, X: Floats) -> Floats:
         """Return log(epsilon + S(x))."""

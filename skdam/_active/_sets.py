@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from .._math import Floats, Integers, segment_sums
 
@@ -37,6 +38,12 @@ class ActiveSets:
     def covered(self) -> np.ndarray:
         """Whether each query has any active point."""
         return self.indptr[:-1] < self.indptr[1:]
+
+    def marked(self, n_points: int) -> csr_array:
+        """Return the sets as sparse rows of booleans."""
+        ones = np.ones(len(self.indices), dtype=bool)
+        shape = (len(self.indptr) - 1, n_points)
+        return csr_array((ones, self.indices, self.indptr), shape=shape)
 
     def without(self, skip: Integers) -> Self:
         """Leave out the point ``skip[i]`` of query i."""

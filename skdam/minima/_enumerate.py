@@ -22,6 +22,7 @@ when no self-consistent set can come of it:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -37,8 +38,8 @@ from ._minima import Minima, describe_minima
 
 #: Elements of one block of sets: its rows times the memories of its neighbourhood.
 BLOCK_ELEMENTS = 2**18
-#: The largest neighbourhood that is looked at: its table of distances takes half a gibibyte.
-LARGEST = 2**13
+#: The largest neighbourhood that is looked at: its tables take a quarter of a gibibyte.
+LARGEST = 2**12
 
 
 def enumerate_minima(memory: BaseKernelMemory, max_sets: int = 10_000_000) -> Minima:
@@ -54,7 +55,7 @@ def enumerate_minima(memory: BaseKernelMemory, max_sets: int = 10_000_000) -> Mi
     memory : fitted EpanechnikovMemory, or KernelMemory with ``kernel="epanechnikov"``
     max_sets : int, default=10_000_000
         Most sets to visit. Their number can grow exponentially with the number of memories that
-        are nearer than twice the bandwidth to one of them; more than 8192 of these end the search.
+        are nearer than twice the bandwidth to one of them; more than 4096 of these end the search.
 
     Returns
     -------
@@ -93,15 +94,13 @@ def enumerate_sets(energy: KernelEnergy, max_sets: int) -> tuple[csr_array, bool
     search = _Search(max_sets)
     found, near = [csr_array((0, len(energy.patterns.first)))], None
     for root, index in _neighbours(energy):
-        search.complete = len(index) <= LARGEST
+        search.complete = search.complete and len(index) <= LARGEST
         if not search.complete:
             break
         if near is None or not np.array_equal(index, near.index):
             near = _Neighbourhood.of(energy, index)
         place = int(np.searchsorted(index, root))
         found += [_spread(sets, index, found[0].shape[1]) for sets in search.sets_of(near, place)]
-        if not search.complete:
-            break
     return csr_array(vstack(found)), search.complete
 
 
@@ -116,28 +115,10 @@ def epanechnikov_energy(memory: BaseKernelMemory) -> KernelEnergy:
     return energy
 
 
-def overlaps_at_most(energy: KernelEnergy, most: int) -> bool:
-    """Return whether at most so many pairs of distinct memories are nearer than 2 r.
-
-    Beyond that, a search that visits so many sets is not worth its start.
-    """
-    counted = 0
-    for rows, sets in active_sets(*_overlaps(energy)):
-        counted += len(sets.indices) - (rows.stop - rows.start)  # each pair twice, without itself
-        if counted > 2 * most:
-            return False
-    return True
-
-
-def _overlaps(energy: KernelEnergy) -> tuple[Points, Floats]:
-    """Return points of the distinct memories within 2 r, and these as queries."""
-    rows = energy.patterns.points.rows
-    return Points.measured(rows, 2.0 * energy.bandwidth * (1.0 + 2.0**-40)), rows
-
-
 def _neighbours(energy: KernelEnergy) -> Iterator[tuple[int, Integers]]:
     """Yield each distinct memory and those nearer than 2 r to it, itself included."""
-    points, rows = _overlaps(energy)
+    rows = energy.patterns.points.rows
+    points = Points.measured(rows, 2.0 * energy.bandwidth * (1.0 + 2.0**-40))
     for part, sets in active_sets(points, rows):
         for i, root in enumerate(range(part.start, part.stop)):
             yield root, sets.indices[sets.indptr[i] : sets.indptr[i + 1]]
@@ -227,7 +208,7 @@ class _Sets:
 
         None comes after one that has to be a member, and none at all if such a one was left out.
         """
-        in_reach = self._belongs() | self.candidates
+        in_reach = self.belongs | self.candidates
         is_bound = in_reach.astype(np.float32) @ self.part.far == 0
         lost = (is_bound & ~in_reach).any(axis=1)[:, None]
         bound = is_bound & self.candidates
@@ -237,7 +218,7 @@ class _Sets:
     def _can_keep_others_out(self) -> np.ndarray:
         """Bound whether the member farthest out can end up nearer than the nearest one left out."""
         part, every = self.part, np.arange(len(self.s))
-        belongs = self._belongs()
+        belongs = self.belongs
         inner = np.where(belongs | self.candidates, np.inf, self.s).argmin(axis=1)
         outer = np.where(belongs, self.s, -np.inf).argmax(axis=1)
         left_out = ~(belongs | self.candidates).all(axis=1)
@@ -246,7 +227,9 @@ class _Sets:
         slack = part.slack(len(part.rows))
         return ~left_out | (highest * (1.0 + slack) > lowest * (1.0 - slack))
 
-    def _belongs(self) -> np.ndarray:
+    @cached_property
+    def belongs(self) -> np.ndarray:
+        """Which memories are members, as a mask for each set."""
         belongs = np.zeros(self.s.shape, dtype=bool)
         np.put_along_axis(belongs, self.members, True, axis=1)
         return belongs
@@ -257,7 +240,7 @@ class _Sets:
         depth = self.part.limit - (mean - variance)
         error = self.part.slack(self.members.shape[1]) * (mean + variance + self.part.limit)
         doubtful = np.abs(depth) <= error
-        belongs = self._belongs()
+        belongs = self.belongs
         sound = (doubtful | ((depth > 0) == belongs)).all(axis=1)
         rows, weights, radius = self.part.rows, self.part.weights, self.part.bandwidth
         for i in np.flatnonzero(sound & doubtful.any(axis=1)):

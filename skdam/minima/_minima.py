@@ -56,7 +56,7 @@ class Minima:
             raise IndexError("Minima take an index, a slice, a mask or a list of indices.")
         return replace(
             self,
-            complete=self.complete and len(index) == len(self),
+            complete=self.complete and len(np.unique(index)) == len(self),
             points=self.points[index],
             energies=self.energies[index],
             members=[self.members[i] for i in index],

@@ -55,8 +55,7 @@ class EmergentSampler(BaseEstimator):
         "density" or "uniform", and bound `max_members`.
     search : {"auto", "enumerate", "seeds"}, default="auto"
         Find all minima (`enumerate_minima`), or many from seeds (`find_minima`). "auto" enumerates
-        if `max_sets` suffices (which it tries unless more pairs than that overlap), and searches
-        otherwise.
+        if `max_sets` suffices, and searches otherwise.
     max_sets : int, default=100_000
         Most sets to visit in an enumeration.
     n_seeds : int, default=10_000

@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, vstack
 from sklearn.utils import check_random_state
 
-from .._active import ActiveSets, active_sets
+from .._active import active_sets
 from .._math import Floats, Integers, Points, distinct_rows, row_blocks
 from .._validation import check_count, check_rows
 from ..energies import KernelEnergy
 from ..memories._kernel_base import BaseKernelMemory
 from ..memories._retrieval import Retrieval
-from ._enumerate import enumerate_sets, epanechnikov_energy, overlaps_at_most
+from ._enumerate import enumerate_sets, epanechnikov_energy
 from ._exact import are_minima
 from ._minima import Minima, centroids, describe_minima, nearest_to_rim
 
@@ -112,15 +112,11 @@ def all_or_many(
     starts: Floats,
 ) -> Minima:
     """Enumerate the minima if `max_sets` suffices; else search, from the `starts` given, too."""
-    sets = csr_array((0, len(energy.patterns.first)))
-    if overlaps_at_most(energy, max_sets):
-        sets, complete = enumerate_sets(energy, max_sets)
-        if complete:
-            return describe_minima(energy, sets, complete)
-    states = np.append(starts, explore(energy, memory, n_seeds, rng), axis=0)
-    return describe_minima(
-        energy, csr_array(vstack([sets, sets_at(energy, states)])), complete=False
-    )
+    sets, complete = enumerate_sets(energy, max_sets)
+    if not complete:
+        states = np.append(starts, explore(energy, memory, n_seeds, rng), axis=0)
+        sets = csr_array(vstack([sets, sets_at(energy, states)]))
+    return describe_minima(energy, sets, complete)
 
 
 def sets_at(energy: KernelEnergy, starts: Floats) -> csr_array:
@@ -213,32 +209,27 @@ def _flips(energy: KernelEnergy, states: Floats) -> Floats:
     points = energy.patterns.points
     near = nearest_to_rim(points, states, energy.bandwidth, FLIPS)[0]
     sets = _active(points, states)[np.repeat(np.arange(len(near)), near.shape[1])]
-    flipped = csr_array(abs(sets - _indicator(near.reshape(-1, 1), len(points))))
-    flipped.eliminate_zeros()
+    flipped = csr_array(sets != _indicator(near.reshape(-1, 1), len(points)))
     return centroids(energy.patterns, flipped[np.diff(flipped.indptr) > 0])
 
 
 def _indicator(members: Integers, n_points: int) -> csr_array:
-    """Return equally large sets, a row of distinct indices each, as sparse rows of ones."""
+    """Return equally large sets, a row of distinct indices each, as sparse rows of booleans."""
     n, size = members.shape
-    data = (np.ones(n * size), members.ravel(), np.arange(0, n * size + 1, size))
-    return csr_array(data, shape=(n, n_points))
+    indptr = np.arange(0, n * size + 1, size)
+    return csr_array((np.ones(n * size, dtype=bool), members.ravel(), indptr), (n, n_points))
 
 
 def _active(points: Points, X: Floats) -> csr_array:
-    """Return the points within the radius of each row, as sparse rows of ones."""
-    return _stack(points, [sets for _, sets in active_sets(points, X)])
+    """Return the points within the radius of each row."""
+    return _stack([sets.marked(len(points)) for _, sets in active_sets(points, X)], points)
 
 
 def _neighbours(points: Points, index: Integers) -> csr_array:
     """Return the other points within the radius of each of these points."""
     blocks = active_sets(points, points.rows[index])
-    return _stack(points, [sets.without(index[rows]) for rows, sets in blocks])
+    return _stack([s.without(index[rows]).marked(len(points)) for rows, s in blocks], points)
 
 
-def _stack(points: Points, blocks: list[ActiveSets]) -> csr_array:
-    parts = [csr_array((0, len(points)))]
-    for sets in blocks:
-        data = (np.ones(len(sets.indices)), sets.indices, sets.indptr)
-        parts.append(csr_array(data, shape=(len(sets.covered), len(points))))
-    return csr_array(vstack(parts))
+def _stack(blocks: list[csr_array], points: Points) -> csr_array:
+    return csr_array(vstack([csr_array((0, len(points)), dtype=bool), *blocks]))

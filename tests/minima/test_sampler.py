@@ -130,6 +130,8 @@ def test_search_enumerates_where_that_is_affordable():
         assert not some.complete_
         assert sets(some.members_) < sets(whole.members_)
         assert len(some.minima_) > 60
+    wide = fitted(np.random.default_rng(0).random((500, 2)), EpanechnikovMemory(bandwidth=9.0))
+    assert wide.complete_  # far more pairs overlap than max_sets, and yet it suffices
     cut = fitted(search="enumerate", max_sets=50)
     assert not cut.complete_
     assert sets(cut.members_) < sets(whole.members_)

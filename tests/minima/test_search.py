@@ -149,6 +149,11 @@ def test_any_number_of_seeds_will_do(overlapping, n_seeds):
     assert 1 <= len(find_minima(overlapping[0], n_seeds=n_seeds, random_state=0)) <= n_seeds
 
 
+def test_a_search_ends_when_nothing_new_comes():
+    memory = EpanechnikovMemory(bandwidth=1.0).fit([[1.0, 2.0]])
+    assert len(find_minima(memory, n_seeds=3_000_000, random_state=0)) == 1
+
+
 @pytest.mark.parametrize("X", [[[1.0, 2.0]], [[1.0, 2.0]] * 3, [[0.0, 0.0], [9.0, 9.0]]])
 def test_memories_that_never_overlap_have_only_themselves(X):
     memory = EpanechnikovMemory(bandwidth=1.0).fit(np.array(X, dtype=np.float32))
@@ -183,6 +188,7 @@ def test_a_selection_keeps_every_entry_in_step(overlapping):
     assert [m.tolist() for m in last.members] == [m.tolist() for m in minima.members[-2:]]
     assert not last.complete
     assert minima[:].complete
+    assert not minima[[0] * len(minima)].complete
     assert minima[3].points.tolist() == [minima.points[3].tolist()]
     assert [len(one) for one in minima] == [1] * len(minima)
     with pytest.raises(IndexError):
