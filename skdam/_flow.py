@@ -18,13 +18,12 @@ With s the distance to c, W the weight of B and ``S_c`` the sum S over B at c, t
 """
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array
 
-from ._active import ActiveSets, active_sets
-from ._math import Floats, Integers, Points, rounding_of_means, weighted_offsets
+from ._active import ActiveSets, in_order
+from ._math import Floats, Integers, rounding_of_means, weighted_offsets
 from ._patterns import Patterns
 
 #: By how much, relatively, distances of candidates may be off.
@@ -60,39 +59,32 @@ class Flow:
     patterns: Patterns
     epsilon: float
     algorithm: str
-    reach: Points  # the same points, with twice the radius
-
-    @classmethod
-    def of(cls, patterns: Patterns, bandwidth: float, epsilon: float, algorithm: str) -> Self:
-        """Prepare the flow of an energy."""
-        reach = Points.measured(patterns.points.rows, 2.0 * bandwidth * (1.0 + _SLACK))
-        return cls(patterns, epsilon, algorithm, reach)
 
     def members(self, X: Floats) -> csr_array:
         """Return the distinct memories strictly within the radius of each state."""
-        blocks = active_sets(self.patterns.points, X, self.algorithm)
-        return csr_array(vstack([sets.marked(len(self.reach)) for _, sets in blocks]))
+        return self.patterns.search.marked(X, self.algorithm)
 
     def next_event(self, X: Floats, inside: csr_array, held: np.ndarray | None = None) -> Event:
         """Follow each state until a sphere is crossed, or to its limit; `held` coordinates stay."""
         state, t, duration = X.copy(), np.empty(len(X)), np.empty(len(X))
         flips = []
-        for rows, near in active_sets(self.reach, X, self.algorithm):
+        reach = 2.0 * (1.0 + _SLACK)
+        for rows, near in self.patterns.search.sets(X, self.algorithm, reach):
             leg = self._leg(X[rows], inside[rows], None if held is None else held[rows])
             spheres = self._spheres(leg, near)
             t[rows], crossed = spheres.first(leg)
             state[rows] = leg.at(t[rows])
             duration[rows] = self._duration(leg, spheres, t[rows])
             pairs = spheres.query[crossed], spheres.point[crossed]
-            flips.append(self._marked(*pairs, len(leg.start)))
-        inside = csr_array(inside != csr_array(vstack(flips)))
+            flips.append((rows, self._marked(*pairs, len(leg.start))))
+        inside = csr_array(inside != in_order(flips, inside.shape))
         return Event(state, inside, t == 1.0, duration)
 
     def _marked(self, query: Integers, point: Integers, n: int) -> csr_array:
         """Return pairs, in ascending order, as sparse rows."""
         indptr = np.concatenate([[0], np.cumsum(np.bincount(query, minlength=n))])
         ones = np.ones(len(point), dtype=bool)
-        return csr_array((ones, point, indptr), shape=(n, len(self.reach)))
+        return csr_array((ones, point, indptr), shape=(n, len(self.patterns.search)))
 
     def _leg(self, X: Floats, inside: csr_array, held: np.ndarray | None) -> "_Leg":
         points, weights = self.patterns.points, self.patterns.weights[inside.indices]
@@ -108,7 +100,7 @@ class Flow:
         """Return the spheres that the members are in, and those near enough to be entered."""
         points, limit = self.patterns.points, self.patterns.points.radius_squared
         query, point = near.query, near.indices
-        distance = np.sqrt(near.u * self.reach.radius_squared) / self.reach.scale * points.scale
+        distance = np.sqrt(near.u * limit)
         near_enough = distance <= (limit**0.5 + leg.length[query]) * (1.0 + _SLACK)
         query, point = query[near_enough], point[near_enough]
         b, q = np.empty((2, len(query)))

@@ -11,7 +11,6 @@ rounds nothing and keeps data of 1e-300 and of 1e+300 away from underflow and ov
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -74,7 +73,7 @@ class Queries:
     sizes: Floats
     known: Floats | None = None
 
-    def __getitem__(self, part: slice) -> Self:
+    def __getitem__(self, part: slice | Integers) -> Self:
         known = None if self.known is None else self.known[part]
         return replace(
             self,
@@ -108,32 +107,15 @@ class Points:
         """Prepare `rows` (float64, C order) for distances about as long as `radius`."""
         scale = 1.0 / power_of_two(max(radius, np.finfo(np.float64).tiny))
         centre = (rows / len(rows)).sum(axis=0)  # divided first: a sum of 1e308s would overflow
-        z, squares = _centred(rows, centre, scale)
-        lifted = np.column_stack([z, np.ones(len(z)), squares])
-        return cls(rows, centre, scale, (radius * scale) ** 2, lifted, np.sqrt(squares))
+        return cls(rows, centre, scale, (radius * scale) ** 2, *_lifted(rows, centre, scale))
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
-    def single_error(self) -> float:
-        """Bound the error of a float32 product, as a share of ``|x|^2 + |y|^2``."""
-        return 2.0 * (3 * self.lifted.shape[1] + 16) * SINGLE_ROUNDOFF
-
-    @cached_property
-    def single(self) -> np.ndarray:
-        """The lifted rows in float32, their squared lengths shortened by the product's error."""
-        with np.errstate(over="ignore", under="ignore"):
-            single = self.lifted.astype(np.float32)
-            single[:, -1] *= 1.0 - self.single_error
-        return single
-
-    def lift_single(self, queries: Queries) -> np.ndarray:
-        """Prepare queries for float32 products with `single` that are never too large."""
-        with np.errstate(over="ignore", under="ignore"):
-            single = queries.lifted.astype(np.float32)
-            single[:, -2] *= 1.0 - self.single_error
-        return single
+    def around(self, rows: Floats, centre: Floats) -> Self:
+        """Prepare other rows, in the same units, for products around another centre."""
+        lifted, sizes = _lifted(rows, centre, self.scale)
+        return replace(self, rows=rows, centre=centre, lifted=lifted, sizes=sizes)
 
     def lift(self, X: Floats) -> Queries:
         """Prepare float64 queries for products with these points."""
@@ -196,6 +178,11 @@ class Points:
             yield part, difference
 
 
+def _lifted(rows: Floats, centre: Floats, scale: float) -> tuple[Floats, Floats]:
+    z, squares = _centred(rows, centre, scale)
+    return np.column_stack([z, np.ones(len(z)), squares]), np.sqrt(squares)
+
+
 def _centred(rows: Floats, centre: Floats, scale: float) -> tuple[Floats, Floats]:
     with np.errstate(over="ignore", invalid="ignore"):
         z = (rows - centre) * scale
@@ -241,6 +228,27 @@ def _near_pairs(
     query, point, closest = (np.concatenate(part) for part in zip(*found, strict=True))
     chance = ~(closest > bound[query])
     return query[chance], point[chance]
+
+
+def true_entries(mask: np.ndarray) -> tuple[Integers, Integers]:
+    """Return (row, column) of the true entries of a matrix, fast where they are few."""
+    flat = np.ascontiguousarray(mask).reshape(-1)
+    if flat.size % 8:
+        found = np.flatnonzero(flat)
+    else:  # false ones are skipped eight at a time
+        words = np.flatnonzero(flat.view(np.uint64) != 0)
+        word, byte = np.nonzero(flat.reshape(-1, 8)[words])
+        found = words[word] * 8 + byte
+    row, column = np.divmod(found, mask.shape[1])
+    return row, column
+
+
+def row_counts(mask: np.ndarray) -> Integers:
+    """Return the number of true entries of each row (C order, at most 255 * 8 columns)."""
+    if mask.shape[1] % 8:
+        return np.count_nonzero(mask, axis=1)
+    lanes = mask.view(np.uint64).sum(axis=1)  # eight counts of bytes side by side
+    return lanes.view(np.uint8).reshape(len(mask), 8).sum(axis=1, dtype=np.intp)
 
 
 def leave_out(start: int, skip: Integers, tile: np.ndarray, value: float) -> None:

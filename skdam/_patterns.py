@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array
 
+from ._active import Search
 from ._math import Floats, Integers, Points, distinct_rows, power_of_two
 
 
@@ -19,10 +20,9 @@ class Patterns:
 
     Attributes
     ----------
-    points : Points
-        The distinct rows, in lexicographic order.
-    weights : ndarray
-        The summed weight of each, in units of `unit`.
+    search : Search
+        The distinct rows, in lexicographic order, and the summed weight of each, in units of
+        `unit`; and who is near what.
     unit : float
         A power of two near the largest summed weight: nothing over- or underflows in sums.
     first : ndarray
@@ -33,8 +33,7 @@ class Patterns:
         The share that each of the K rows has in the weight of its distinct row.
     """
 
-    points: Points
-    weights: Floats
+    search: Search
     unit: float
     first: Integers
     place: Integers
@@ -47,7 +46,18 @@ class Patterns:
         total = np.bincount(place, weights)
         unit = power_of_two(total.max())
         points = Points.measured(rows[first], radius)
-        return cls(points, total / unit, unit, first, place, weights / total[place])
+        search = Search(points, total / unit)
+        return cls(search, unit, first, place, weights / total[place])
+
+    @property
+    def points(self) -> Points:
+        """The distinct rows."""
+        return self.search.points
+
+    @property
+    def weights(self) -> Floats:
+        """The weights of the distinct rows."""
+        return self.search.weights
 
     def given(self, shares: csr_array) -> csr_array:
         """Pass shares of the distinct rows on to the K given ones, all copies of a row included."""

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from ._active import ActiveSets, active_sets
+from ._active import ActiveSets, Search, in_order
 from ._math import (
     TERM_ERROR,
     Floats,
@@ -73,30 +73,25 @@ class KernelSums(ABC):
 
 
 def kernel_sums(
-    points: Points, weights: Floats, kernel: Kernel, algorithm: str = "auto"
+    search: Search, weights: Floats, kernel: Kernel, algorithm: str = "auto"
 ) -> KernelSums:
     """Return the sums of `kernel` over weighted points, by the way that suits its support."""
     if isinstance(kernel, CompactKernel):
-        return CompactSums(points, weights, kernel, algorithm)
-    return UnboundedSums(points, weights, cast(UnboundedKernel, kernel))
+        return CompactSums(search, weights, kernel, algorithm)
+    return UnboundedSums(search.points, weights, cast(UnboundedKernel, kernel))
 
 
 @dataclass(frozen=True, eq=False)
 class CompactSums(KernelSums):
     """Sums over exact active sets."""
 
-    points: Points
+    search: Search
     weights: Floats
     kernel: CompactKernel
     algorithm: str
 
     def log_sum(self, X: Floats, skip: Integers | None = None) -> Floats:
-        total = np.empty(len(X))
-        for rows, sets in self._sets(X):
-            if skip is not None:
-                sets = sets.without(skip[rows])
-            total[rows] = sets.sums(self.weights[sets.indices] * self.kernel.profile(sets.u))
-        return _log(total)
+        return _log(self.search.totals(X, self.kernel, self.algorithm, skip))
 
     def pull(self, X: Floats) -> Pull:
         anchor, offset = np.empty_like(X), np.empty_like(X)
@@ -105,19 +100,19 @@ class CompactSums(KernelSums):
             weights = self._pulls(sets)
             mass[rows] = sets.sums(weights)
             anchor[rows], offset[rows] = weighted_offsets(
-                self.points, sets.indices, weights, sets.indptr
+                self.search.points, sets.indices, weights, sets.indptr
             )
         anchor[mass == 0] = X[mass == 0]
         return Pull(anchor, offset, _log(mass))
 
     def shares(self, X: Floats) -> csr_array:
         parts = []
-        for _, sets in self._sets(X):
+        for rows, sets in self._sets(X):
             weights = self._pulls(sets)
             share = weights / sets.sums(weights)[sets.query]
-            shape = (len(sets.indptr) - 1, len(self.points))
-            parts.append(csr_array((share, sets.indices, sets.indptr), shape=shape))
-        return csr_array(vstack(parts))
+            shape = (len(rows), len(self.search))
+            parts.append((rows, csr_array((share, sets.indices, sets.indptr), shape=shape)))
+        return in_order(parts, (len(X), len(self.search)))
 
     def share(self, X: Floats, index: Integers) -> Floats:
         share = np.empty(len(X))
@@ -128,10 +123,13 @@ class CompactSums(KernelSums):
         return share
 
     def covers(self, X: Floats) -> np.ndarray:
-        return np.concatenate([sets.covered for _, sets in self._sets(X)])
+        covered = np.empty(len(X), dtype=bool)
+        for rows, sets in self._sets(X):
+            covered[rows] = sets.covered
+        return covered
 
-    def _sets(self, X: Floats) -> Iterator[tuple[slice, ActiveSets]]:
-        return active_sets(self.points, X, self.algorithm)
+    def _sets(self, X: Floats) -> Iterator[tuple[Integers, ActiveSets]]:
+        return self.search.sets(X, self.algorithm)
 
     def _pulls(self, sets: ActiveSets) -> Floats:
         return self.weights[sets.indices] * self.kernel.slope(sets.u)

@@ -75,7 +75,7 @@ class KernelEnergy:
     def sums(self) -> KernelSums:
         """The sums over memories that everything below is made of."""
         patterns = self.patterns
-        return kernel_sums(patterns.points, patterns.weights, self.kernel, self.algorithm)
+        return kernel_sums(patterns.search, patterns.weights, self.kernel, self.algorithm)
 
     def value(self, X: Floats) -> Floats:
         """Return E(x) in squared data units; +inf off the support if epsilon is 0.
@@ -122,7 +122,7 @@ class KernelEnergy:
 
     def flow(self) -> Flow:
         """Return the exact gradient flow, for the Epanechnikov kernel alone."""
-        return Flow.of(self.patterns, self.bandwidth, self.epsilon, self.algorithm)
+        return Flow(self.patterns, self.epsilon, self.algorithm)
 
     def covers(self, X: Floats) -> np.ndarray:
         """Return whether each state lies on the support, S(x) > 0."""

@@ -11,6 +11,7 @@ May change before 1.0.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import reduce
 from typing import ClassVar
 
 import numpy as np
@@ -71,7 +72,7 @@ class Kernel(ABC):
 
 
 class CompactKernel(Kernel):
-    """A kernel that is 0 from u = 1 on; its functions are called for 0 <= u < 1 only."""
+    """A kernel that is 0 from u = 1 on; its functions are called for 0 <= u <= 1 only."""
 
     support = 1.0
     curvature = 2.0
@@ -97,6 +98,13 @@ class UnboundedKernel(Kernel):
     @abstractmethod
     def log_slope(self, u: Floats) -> Floats:
         """Return log(-k'(u))."""
+
+
+def _power(x: Floats, exponent: float) -> Floats:
+    """Return ``x**exponent``, small powers by products: many times as fast."""
+    if exponent in (0, 1, 2, 3):
+        return reduce(np.multiply, [x] * int(exponent), np.ones_like(x))
+    return x**exponent
 
 
 def _log_sphere(n_features: int) -> float:
@@ -131,10 +139,10 @@ class PowerKernel(CompactKernel):
         return self.power == 1
 
     def profile(self, u: Floats) -> Floats:
-        return (1.0 - u) ** self.power
+        return _power(1.0 - u, self.power)
 
     def slope(self, u: Floats) -> Floats:
-        return self.power * (1.0 - u) ** (self.power - 1)
+        return self.power * _power(1.0 - u, self.power - 1)
 
     def log_integral(self, n_features: int, power: int = 1) -> float:
         moment = betaln(n_features / 2, self.power * power + 1)

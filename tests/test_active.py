@@ -7,20 +7,24 @@ from reference import active_sets as exact_active_sets
 from reference import squared_distance
 
 from skdam import EpanechnikovMemory
-from skdam._active import BACK_ENDS, ActiveSets, active_sets, choose
+from skdam._active import BACK_ENDS, ActiveSets, Search
 from skdam._math import UNIT_ROUNDOFF, Points
 
 every_back_end = pytest.mark.parametrize("algorithm", ["auto", *BACK_ENDS])
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=str)
 
 
+def search_of(memories, bandwidth):
+    return Search(Points.measured(memories.astype(float), bandwidth), np.ones(len(memories)))
+
+
 def found(memories, queries, bandwidth, algorithm) -> list[tuple[list[int], list[float]]]:
-    points, answers = Points.measured(memories.astype(float), bandwidth), []
-    for _, sets in active_sets(points, queries.astype(float), algorithm):
+    search, answers = search_of(memories, bandwidth), {}
+    for rows, sets in search.sets(queries.astype(float), algorithm):
         cuts = sets.indptr[1:-1]
-        parts = zip(np.split(sets.indices, cuts), np.split(sets.u, cuts), strict=True)
-        answers += [(indices.tolist(), u.tolist()) for indices, u in parts]
-    return answers
+        parts = zip(rows, np.split(sets.indices, cuts), np.split(sets.u, cuts), strict=True)
+        answers |= {row: (indices.tolist(), u.tolist()) for row, indices, u in parts}
+    return [answers[row] for row in range(len(queries))]
 
 
 @every_back_end
@@ -79,14 +83,6 @@ def test_states_do_not_depend_on_the_back_end(scene):
             np.testing.assert_array_equal(other, states)
 
 
-@pytest.mark.parametrize("n_features", [2, 16, 64])
-def test_auto_proposes_where_sets_are_sparse_and_multiplies_where_they_are_dense(n_features):
-    X = np.random.default_rng(0).normal(size=(2000, n_features))
-    assert choose(Points.measured(X, 0.05), X[:500]) == "refine"
-    assert choose(Points.measured(X, 50.0), X[:500]) == "gemm"
-    assert choose(Points.measured(X, 50.0), X[:1]) == "gemm"
-
-
 @pytest.mark.parametrize("size", [1e-30, 1e15, 1e25, 1e200])
 def test_proposals_miss_nothing_where_single_precision_ends(size):
     """Points far from the centre beside the radius: squares in float32 overflow, or vanish."""
@@ -102,9 +98,9 @@ def test_proposals_miss_nothing_where_single_precision_ends(size):
     assert all(i in row for i, row in enumerate(sets[0]))
 
 
-def test_without_leaves_one_point_out_of_each_set():
+def test_where_keeps_some_entries_of_each_set():
     sets = ActiveSets(np.array([0, 2, 2, 3]), np.array([4, 7, 7]), np.array([0.1, 0.2, 0.3]))
-    rest = sets.without(np.array([7, 7, 4]))
+    rest = sets.where(np.array([True, False, True]))
     assert rest.indptr.tolist() == [0, 1, 1, 2]
     assert rest.indices.tolist() == [4, 7]
     assert rest.u.tolist() == [0.1, 0.3]

@@ -1,56 +1,182 @@
 """Exact radius search: for each query, which points lie strictly within the radius, and how far.
 
-A back end is a function ``(points, queries) -> ActiveSets`` in a file of its own and a row of
-`BACK_ENDS`.  All back ends return the same sets, bit for bit: membership is the truth of
-``points.direct(...) < points.radius_squared``.
+A back end is an `Index` in a file of its own and a row of `BACK_ENDS`.  All back ends return the
+same sets, bit for bit: membership is the truth of ``points.direct(...) < limit``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
-from .._math import Floats, Points, Queries, row_blocks
-from . import _gemm, _refine
+import numpy as np
+from scipy.sparse import csr_array, vstack
+from sklearn import get_config
+
+from .._math import (
+    BLOCK_BYTES,
+    TILE_COLUMNS,
+    UNIT_ROUNDOFF,
+    Floats,
+    Integers,
+    Points,
+    Queries,
+    slices,
+)
+from ._cells import Cells
+from ._gemm import Gemm
+from ._index import Index
+from ._pca import PCA
+from ._refine import Refine
 from ._sets import ActiveSets
+from ._totals import Profile
+from ._tree import Tree
 
-BACK_ENDS: dict[str, Callable[[Points, Queries], ActiveSets]] = {
-    "gemm": _gemm.active_sets,
-    "refine": _refine.active_sets,
+BACK_ENDS: dict[str, type[Index]] = {
+    "tree": Tree,
+    "gemm": Gemm,
+    "refine": Refine,
+    "pca": PCA,
+    "cells": Cells,
 }
-#: "auto" takes proposals in single precision if they are at most this share of all pairs, a + b / D
-#: with D features: their differences then cost less than what the product saves.
-SPARSE = (0.01, 0.5)
-#: Rows that it looks at: one in so many, and not more than that.
-ONE_IN, MOST_SAMPLED = 32, 16
+#: Below so many pairs nothing is measured: a product is soon done.
+_FEW_PAIRS = 2**18
+#: A tree pays in few dimensions, principal axes in many, and cells need points to be made of.
+_TREE_FEATURES, _PCA_FEATURES, _CELLS_POINTS = 6, 8, 4096
+#: Relative error up to which a sum may come from a matrix product.
+SUM_ERROR = 5e-13
+#: Bytes that one entry of a set takes while it is found.
+_ENTRY = 64
 
-__all__ = ["BACK_ENDS", "ActiveSets", "active_sets", "choose"]
-
-
-def active_sets(
-    points: Points, X: Floats, algorithm: str = "auto"
-) -> Iterator[tuple[slice, ActiveSets]]:
-    """Yield the active sets of the float64 queries `X`, block by block in order.
-
-    Parameters
-    ----------
-    points : Points
-        The points, with their radius.
-    X : ndarray of shape (n, D), float64
-    algorithm : {"auto"} or a key of BACK_ENDS
-        How to search; the answer does not depend on it.
-
-    Yields
-    ------
-    rows : slice
-        The rows of `X` that this block answers.
-    sets : ActiveSets
-    """
-    search = BACK_ENDS[choose(points, X) if algorithm == "auto" else algorithm]
-    for rows in row_blocks(len(X), 40 * len(points)):
-        yield rows, search(points, points.lift(X[rows]))
+__all__ = ["BACK_ENDS", "ActiveSets", "Search", "in_order"]
 
 
-def choose(points: Points, X: Floats) -> str:
-    """Return the back end that suits these queries, from how many pairs a few of them propose."""
-    sample = X[:: max(ONE_IN, len(X) // MOST_SAMPLED)]
-    proposed = sum(len(query) for query, _ in _refine.proposals(points, points.lift(sample)))
-    few = (SPARSE[0] + SPARSE[1] / X.shape[1]) * len(sample) * len(points)
-    return "refine" if proposed <= few else "gemm"
+class Search:
+    """The points of one radius, and whatever back ends were asked for."""
+
+    def __init__(self, points: Points, weights: Floats) -> None:
+        self.points = points
+        self.weights = weights
+        self._indexes: dict[str, Index] = {}
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def index(self, name: str) -> Index:
+        """Return a back end, built when first asked for."""
+        if name not in self._indexes:
+            self._indexes[name] = BACK_ENDS[name](self.points, self.weights)
+        return self._indexes[name]
+
+    def prepare(self, algorithm: str) -> None:
+        """Build what `algorithm` may need."""
+        for name in self._suitable() if algorithm == "auto" else [algorithm]:
+            self.index(name)
+
+    def choose(self, X: Floats, reach: float = 1.0, listed: bool = True) -> str:
+        """Return the back end that a few of these queries find cheapest."""
+        if len(X) * len(self) <= _FEW_PAIRS:
+            return "gemm"
+        limit = self.limit(reach)
+        return min(self._suitable(), key=lambda name: self.index(name).cost(X, limit, listed))
+
+    def limit(self, reach: float) -> float:
+        """Return the square of `reach` radii, in units of the points."""
+        return self.points.radius_squared * reach**2
+
+    def sets(
+        self, X: Floats, algorithm: str = "auto", reach: float = 1.0
+    ) -> Iterator[tuple[Integers, ActiveSets]]:
+        """Yield the active sets of the float64 queries `X`, block by block.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, D), float64
+        algorithm : {"auto"} or a key of BACK_ENDS
+            How to search; the answer does not depend on it.
+        reach : float, default=1.0
+            Find the points within so many radii.
+
+        Yields
+        ------
+        rows : ndarray of int
+            The rows of `X` that this block answers.
+        sets : ActiveSets
+        """
+        index = self.index(self.choose(X, reach) if algorithm == "auto" else algorithm)
+        order, limit = index.order(X), self.limit(reach)
+        order = np.arange(len(X)) if order is None else order
+        gather = partial(
+            ActiveSets.gather, n_points=len(self), limit=self.points.radius_squared, most=self._most
+        )
+        start, size = 0, min(index.rows, max(1, self._most // min(len(self), TILE_COLUMNS)))
+        while start < len(X):
+            rows = order[start : start + size]
+            sets = gather(len(rows), index.found(self.points.lift(X[rows]), limit))
+            if sets is None:
+                size = len(rows) // 2
+                continue
+            yield rows, sets
+            start += len(rows)
+
+    def totals(
+        self, X: Floats, kernel: Profile, algorithm: str = "auto", skip: Integers | None = None
+    ) -> Floats:
+        """Return ``sum w k(u)`` for each query, without one point where `skip` names it.
+
+        It is right to `SUM_ERROR`: what a product cannot promise is added up again exactly.
+        """
+        if algorithm == "auto":
+            algorithm = self.choose(X, listed=False)
+        index, limit = self.index(algorithm), self.points.radius_squared
+        order = index.order(X)
+        total = np.empty(len(X))
+        for part in slices(len(X), index.rows):
+            rows = part if order is None else order[part]
+            left_out = None if skip is None else skip[rows]
+            total[rows] = self._totals(index, self.points.lift(X[rows]), kernel, limit, left_out)
+        return total
+
+    def _totals(
+        self, index: Index, queries: Queries, kernel: Profile, limit: float, skip: Integers | None
+    ) -> Floats:
+        total, error = index.totals(queries, kernel, limit)
+        if skip is not None:
+            own = self.points.direct(queries, np.arange(len(skip)), skip) / limit
+            term = np.where(own < 1.0, self.weights[skip] * kernel.profile(np.minimum(own, 1.0)), 0)
+            error += 64.0 * UNIT_ROUNDOFF * term
+            total -= term
+        unsure = np.flatnonzero(~(error <= SUM_ERROR * total))
+        if unsure.size:
+            left_out = None if skip is None else skip[unsure]
+            total[unsure] = index.exact_totals(queries[unsure], kernel, limit, left_out)
+        return total
+
+    def marked(self, X: Floats, algorithm: str = "auto", reach: float = 1.0) -> csr_array:
+        """Return all active sets as sparse rows of booleans, in the order of `X`."""
+        blocks = [(rows, sets.marked(len(self))) for rows, sets in self.sets(X, algorithm, reach)]
+        return in_order(blocks, (len(X), len(self)))
+
+    @property
+    def _most(self) -> int:
+        """How many entries several rows may have together."""
+        return int(min(BLOCK_BYTES, get_config()["working_memory"] * 2**20) // _ENTRY)
+
+    def _suitable(self) -> list[str]:
+        """Return the back ends that may pay for these points."""
+        n, n_features = self.points.rows.shape
+        suits = {
+            "tree": n_features <= _TREE_FEATURES,
+            "gemm": True,
+            "refine": True,
+            "pca": n_features >= _PCA_FEATURES,
+            "cells": n >= _CELLS_POINTS and n_features > 2,
+        }
+        return [name for name in BACK_ENDS if suits[name]]
+
+
+def in_order(blocks: list[tuple[Integers, csr_array]], shape: tuple[int, int]) -> csr_array:
+    """Put blocks of sparse rows back where they belong."""
+    if not blocks:
+        return csr_array(shape)
+    rows = np.concatenate([rows for rows, _ in blocks])
+    stacked = csr_array(vstack([block for _, block in blocks]))
+    return stacked if (np.diff(rows) > 0).all() else stacked[np.argsort(rows)]

@@ -1,5 +1,6 @@
 """The record that every back end returns."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -8,13 +9,16 @@ from scipy.sparse import csr_array
 
 from .._math import Floats, Integers, segment_sums
 
+#: Pairs found: query, point, and their squared distance.
+Found = tuple[Integers, Integers, Floats]
+
 
 @dataclass(frozen=True, eq=False)
 class ActiveSets:
     """Active sets of n queries, row-compressed.
 
     Query i has the points ``indices[indptr[i]:indptr[i + 1]]``, ascending, at the squared
-    distances ``u`` in units of the squared radius, ``0 <= u < 1``.
+    distances ``u`` in units of the squared radius, ``0 <= u < reach^2``.
     """
 
     indptr: Integers
@@ -22,12 +26,22 @@ class ActiveSets:
     u: Floats
 
     @classmethod
-    def gather(cls, n_rows: int, found: list[tuple[Integers, Integers, Floats]]) -> Self:
-        """Join (query, point, u) triples, found in ascending order of the point."""
-        query, point, u = (np.concatenate(part) for part in zip(*found, strict=True))
-        order = np.argsort(query, kind="stable")
+    def gather(
+        cls, n_rows: int, found: Iterator[Found], *, n_points: int, limit: float, most: int
+    ) -> Self | None:
+        """Join pairs in any order; None if several rows have more than `most` together."""
+        parts, count = [], 0
+        for part in found:
+            count += len(part[0])
+            if count > most and n_rows > 1:
+                return None
+            parts.append(part)
+        empty = np.empty(0, dtype=np.intp)
+        parts.append((empty, empty, np.empty(0)))
+        query, point, squared = (np.concatenate(part) for part in zip(*parts, strict=True))
+        order = np.argsort(query * n_points + point, kind="stable")
         indptr = np.concatenate([[0], np.cumsum(np.bincount(query, minlength=n_rows))])
-        return cls(indptr, point[order], u[order])
+        return cls(indptr, point[order], squared[order] / limit)
 
     @property
     def query(self) -> Integers:
@@ -45,9 +59,8 @@ class ActiveSets:
         shape = (len(self.indptr) - 1, n_points)
         return csr_array((ones, self.indices, self.indptr), shape=shape)
 
-    def without(self, skip: Integers) -> Self:
-        """Leave out the point ``skip[i]`` of query i."""
-        keep = self.indices != skip[self.query]
+    def where(self, keep: np.ndarray) -> Self:
+        """Keep some of the entries."""
         indptr = np.concatenate([[0], np.cumsum(keep)])[self.indptr]
         return type(self)(indptr, self.indices[keep], self.u[keep])
 

@@ -28,8 +28,7 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from .._active import active_sets
-from .._math import DIRECT_ELEMENTS, UNIT_ROUNDOFF, Floats, Integers, Points, slices
+from .._math import DIRECT_ELEMENTS, TILE_ROWS, UNIT_ROUNDOFF, Floats, Integers, slices
 from .._validation import check_count
 from ..energies import KernelEnergy
 from ..memories._kernel_base import BaseKernelMemory, check_memory
@@ -118,10 +117,10 @@ def epanechnikov_energy(memory: BaseKernelMemory) -> KernelEnergy:
 def _neighbours(energy: KernelEnergy) -> Iterator[tuple[int, Integers]]:
     """Yield each distinct memory and those nearer than 2 r to it, itself included."""
     rows = energy.patterns.points.rows
-    points = Points.measured(rows, 2.0 * energy.bandwidth * (1.0 + 2.0**-40))
-    for part, sets in active_sets(points, rows):
+    for part in slices(len(rows), TILE_ROWS):
+        near = energy.patterns.search.marked(rows[part], reach=2.0 * (1.0 + 2.0**-40))
         for i, root in enumerate(range(part.start, part.stop)):
-            yield root, sets.indices[sets.indptr[i] : sets.indptr[i + 1]]
+            yield root, near.indices[near.indptr[i] : near.indptr[i + 1]]
 
 
 def _spread(sets: csr_array, index: Integers, n_patterns: int) -> csr_array:

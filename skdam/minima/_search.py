@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, vstack
 from sklearn.utils import check_random_state
 
-from .._active import active_sets
-from .._math import Floats, Integers, Points, distinct_rows, row_blocks
+from .._active import Search
+from .._math import Floats, Integers, distinct_rows, row_blocks
 from .._validation import check_count, check_rows
 from ..energies import KernelEnergy
 from ..memories._kernel_base import BaseKernelMemory
@@ -121,7 +121,7 @@ def all_or_many(
 
 def sets_at(energy: KernelEnergy, starts: Floats) -> csr_array:
     """Return the self-consistent sets, each once, that starts lead to."""
-    sets = _active(energy.patterns.points, distinct(settle(energy, starts)))
+    sets = energy.patterns.search.marked(distinct(settle(energy, starts)))
     return sets[are_minima(energy, sets)]
 
 
@@ -177,20 +177,20 @@ def _fresh_starts(
 
 def _overlapping(energy: KernelEnergy, n: int, size: int, rng: np.random.RandomState) -> csr_array:
     """Draw up to n sets of memories that are pairwise nearer than 2 r."""
-    points = Points.measured(energy.patterns.points.rows, 2.0 * energy.bandwidth)
+    search = energy.patterns.search
     draws = rng.random_sample((n, size))  # all at once: blocks then change nothing
-    blocks = row_blocks(n, 80 * len(points))
-    members = np.concatenate([_grown(points, draws[rows]) for rows in blocks])
-    return _indicator(np.sort(members), len(points))
+    blocks = row_blocks(n, 80 * len(search))
+    members = np.concatenate([_grown(search, draws[rows]) for rows in blocks])
+    return _indicator(np.sort(members), len(search))
 
 
-def _grown(points: Points, draws: Floats) -> Integers:
+def _grown(search: Search, draws: Floats) -> Integers:
     """Return the members of each set, drawn one after another among those near all before.
 
     A set that cannot grow to its size is left out.
     """
-    new = (draws[:, 0] * len(points)).astype(np.intp)
-    members, open_to = new[:, None], _neighbours(points, new)
+    new = (draws[:, 0] * len(search)).astype(np.intp)
+    members, open_to = new[:, None], _neighbours(search, new)
     for place in range(1, draws.shape[1]):
         counts = np.diff(open_to.indptr)
         grows = counts > 0
@@ -198,7 +198,7 @@ def _grown(points: Points, draws: Floats) -> Integers:
         new, draws = open_to.indices[pick[grows]], draws[grows]
         members = np.column_stack([members[grows], new])
         if place < draws.shape[1] - 1:
-            open_to = csr_array(open_to[grows].multiply(_neighbours(points, new)))
+            open_to = csr_array(open_to[grows].multiply(_neighbours(search, new)))
     return members
 
 
@@ -208,7 +208,7 @@ def _flips(energy: KernelEnergy, states: Floats) -> Floats:
         return states
     points = energy.patterns.points
     near = nearest_to_rim(points, states, energy.bandwidth, FLIPS)[0]
-    sets = _active(points, states)[np.repeat(np.arange(len(near)), near.shape[1])]
+    sets = energy.patterns.search.marked(states)[np.repeat(np.arange(len(near)), near.shape[1])]
     flipped = csr_array(sets != _indicator(near.reshape(-1, 1), len(points)))
     return centroids(energy.patterns, flipped[np.diff(flipped.indptr) > 0])
 
@@ -220,16 +220,9 @@ def _indicator(members: Integers, n_points: int) -> csr_array:
     return csr_array((np.ones(n * size, dtype=bool), members.ravel(), indptr), (n, n_points))
 
 
-def _active(points: Points, X: Floats) -> csr_array:
-    """Return the points within the radius of each row."""
-    return _stack([sets.marked(len(points)) for _, sets in active_sets(points, X)], points)
-
-
-def _neighbours(points: Points, index: Integers) -> csr_array:
-    """Return the other points within the radius of each of these points."""
-    blocks = active_sets(points, points.rows[index])
-    return _stack([s.without(index[rows]).marked(len(points)) for rows, s in blocks], points)
-
-
-def _stack(blocks: list[csr_array], points: Points) -> csr_array:
-    return csr_array(vstack([csr_array((0, len(points)), dtype=bool), *blocks]))
+def _neighbours(search: Search, index: Integers) -> csr_array:
+    """Return the other points within two radii of each of these points."""
+    near = search.marked(search.points.rows[index], reach=2.0)
+    own = np.repeat(index, np.diff(near.indptr)) == near.indices
+    indptr = np.concatenate([[0], np.cumsum(~own)])[near.indptr]
+    return csr_array((near.data[~own], near.indices[~own], indptr), shape=near.shape)

@@ -1,0 +1,118 @@
+"""Active sets among clustered points: whole cells are skipped by the triangle inequality.
+
+The points are split into cells by k-means.  A query farther from a cell's centre than the cell's
+radius plus its own has no active point there; in the cells that are left, float32 proposes and
+float64 decides.
+"""
+
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.cluster.hierarchy import leaves_list, linkage
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+
+from .._math import Floats, Integers, Points, Queries, slices
+from ._index import DIRECT, SINGLE, Index, nanoseconds
+from ._sets import Found
+from ._single import Pairs, SingleProduct, centred, count, sampled, verified
+
+#: Rows for each cell that k-means sees, its steps, and the most cells.
+_ROWS_PER_CELL, _STEPS, _MOST_CELLS = 60, 8, 2000
+#: Nanoseconds that a query costs in a cell beyond the products.
+_VISIT = 120.0
+#: Relative slack of distances to centres, far above their rounding.
+_SLACK = 1e-6
+#: Rows whose distances to all centres are held at a time.
+_BLOCK = 4096
+
+
+class Cells(Index):
+    """Cells of points; those beyond reach of a query are skipped."""
+
+    rows = 1024
+
+    def __init__(self, points: Points, weights: Floats) -> None:
+        super().__init__(points, weights)
+        z, squares = points.lifted[:, :-2], points.lifted[:, -1]
+        self.centres = _centres(z)
+        cell = np.concatenate(
+            [_squared(z[rows], self.centres).argmin(axis=1) for rows in slices(len(z), _BLOCK)]
+        )
+        self.place = np.argsort(cell, kind="stable")
+        self.start = np.searchsorted(cell[self.place], np.arange(len(self.centres) + 1))
+        self.radius = _radii(z, self.centres, cell)
+        self.product = SingleProduct(z[self.place], squares[self.place])
+
+    def order(self, X: Floats) -> Integers:
+        queries = self.points.lift(X)
+        nearest = [
+            _squared(centred(queries[rows])[0], self.centres).argmin(axis=1)
+            for rows in slices(len(X), _BLOCK)
+        ]
+        return np.argsort(np.concatenate(nearest), kind="stable")
+
+    def found(self, queries: Queries, limit: float) -> Iterator[Found]:
+        return verified(self.points, queries, self._proposals(queries, limit), limit)
+
+    def cost(self, X: Floats, limit: float, listed: bool) -> float:
+        sample, n_features = sampled(X), X.shape[1]
+        queries = self.points.lift(sample)
+        visited = self._visits(queries, limit)
+        pairs = visited.sum(axis=0) @ np.diff(self.start)
+        proposed = count(self._proposals(queries, limit))
+        spent = (len(sample) * len(self.centres) + pairs) * nanoseconds(SINGLE, n_features)
+        spent += visited.sum() * _VISIT + proposed * nanoseconds(DIRECT, n_features)
+        return len(X) / len(sample) * spent
+
+    def _visits(self, queries: Queries, limit: float) -> np.ndarray:
+        """Return which cells may hold active points of each query."""
+        z, squares = centred(queries)
+        reach = (np.sqrt(limit) + self.radius) * (1.0 + _SLACK)
+        size = np.sqrt(squares)[:, None] + np.linalg.norm(self.centres, axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            distance = np.sqrt(np.maximum(_squared(z, self.centres), 0.0))
+            return ~(distance > reach + _SLACK * size)
+
+    def _proposals(self, queries: Queries, limit: float) -> Pairs:
+        lifted = self.product.lift(*centred(queries))
+        visits = self._visits(queries, limit)
+        for cell in np.flatnonzero(visits.any(axis=0)):
+            here = np.flatnonzero(visits[:, cell])
+            rows = slice(self.start[cell], self.start[cell + 1])
+            for query, row in self.product.within(lifted[here], limit, rows):
+                yield here[query], self.place[row]
+
+
+def _centres(z: Floats) -> Floats:
+    """Return about sqrt(n) centres, near ones one after another; one where lengths overflow."""
+    n_cells = min(int(len(z) ** 0.5), _MOST_CELLS)
+    z = z[:: max(1, len(z) // (n_cells * _ROWS_PER_CELL))]
+    with np.errstate(over="ignore", invalid="ignore"):
+        bounded = np.isfinite(np.einsum("ij,ij->", z, z) * 4)
+    if n_cells < 2 or not bounded:
+        return np.zeros((1, z.shape[1]))
+    means = KMeans(n_cells, init="random", n_init=1, max_iter=_STEPS, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        centres = means.fit(z).cluster_centers_
+    return centres[leaves_list(linkage(centres, "average"))]
+
+
+def _squared(z: Floats, centres: Floats) -> Floats:
+    """Return squared distances by a product."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        cross = z @ centres.T
+        squares = np.einsum("ij,ij->i", z, z)[:, None]
+        return squares - 2.0 * cross + np.einsum("ij,ij->i", centres, centres)
+
+
+def _radii(z: Floats, centres: Floats, cell: Integers) -> Floats:
+    """Return how far from its centre the farthest point of each cell is."""
+    radius = np.zeros(len(centres))
+    for rows in slices(len(z), _BLOCK):
+        with np.errstate(over="ignore", invalid="ignore"):
+            distance = np.linalg.norm(z[rows] - centres[cell[rows]], axis=1)
+        np.maximum.at(radius, cell[rows], np.where(np.isnan(distance), np.inf, distance))
+    return radius

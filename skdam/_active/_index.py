@@ -1,0 +1,72 @@
+"""What every back end of the radius search is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+
+from .._math import Floats, Integers, Points, Queries
+from ._sets import Found
+from ._totals import Profile
+
+#: Nanoseconds that a back end is worth: of a pair in a float64 and a float32 product, with D
+#: features (a + b D), and of a pair that is decided by direct differences.
+DOUBLE, SINGLE, DIRECT = (1.0, 0.037), (0.8, 0.0175), (60.0, 2.0)
+
+
+def nanoseconds(price: tuple[float, float], n_features: int) -> float:
+    """Return the price of one pair."""
+    return price[0] + price[1] * n_features
+
+
+class Index(ABC):
+    """Points arranged so that those near a query are found without looking at all pairs in full.
+
+    Attributes
+    ----------
+    points : Points
+    weights : ndarray of shape (K,)
+    rows : int
+        Queries that are best answered together.
+    """
+
+    rows: int = 256
+
+    def __init__(self, points: Points, weights: Floats) -> None:
+        self.points = points
+        self.weights = weights
+
+    @abstractmethod
+    def found(self, queries: Queries, limit: float) -> Iterator[Found]:
+        """Yield all pairs at a squared distance below `limit`, each once, some at a time."""
+
+    @abstractmethod
+    def cost(self, X: Floats, limit: float, listed: bool) -> float:
+        """Return about how many nanoseconds all of X would take, from a sample.
+
+        Some back ends add up faster than they list what they add up.
+        """
+
+    def totals(self, queries: Queries, kernel: Profile, limit: float) -> tuple[Floats, Floats]:
+        """Return ``sum w k(u)`` over each active set, and a bound of its error beyond roundings."""
+        return self.exact_totals(queries, kernel, limit), np.zeros(len(queries))
+
+    def exact_totals(
+        self,
+        queries: Queries,
+        kernel: Profile,
+        limit: float,
+        skip: Integers | None = None,
+    ) -> Floats:
+        """Return ``sum w k(u)`` over each active set; `skip` leaves out a point of each query."""
+        total = np.zeros(len(queries))
+        for query, point, squared in self.found(queries, limit):
+            terms = self.weights[point] * kernel.profile(squared / limit)
+            if skip is not None:
+                terms[point == skip[query]] = 0.0
+            total += np.bincount(query, terms, minlength=len(total))
+        return total
+
+    def order(self, X: Floats) -> Integers | None:
+        """Return an order in which queries near each other are neighbours, if that helps."""
+        return None

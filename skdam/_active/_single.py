@@ -1,0 +1,118 @@
+"""Products in single precision that miss no pair: they propose, and float64 decides.
+
+Single precision costs half.  It is off by at most ``c (|x| + |y|)^2 <= 2 c (|x|^2 + |y|^2)``, with
+lengths from the centre, ``c = (3 L + 16) u``, L columns and u the unit roundoff of float32.  That
+much is taken off the squared lengths beforehand, so that no product is above the squared distance,
+and every pair that is proposed is computed again.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from .._math import (
+    SINGLE_ROUNDOFF,
+    TILE_COLUMNS,
+    Floats,
+    Integers,
+    Points,
+    Queries,
+    slices,
+    true_entries,
+)
+from ._sets import Found
+
+#: Pairs that are decided at a time.
+_BATCH = 2**15
+#: Queries that a choice is made from: one of so many, and at most that number of them.
+_ONE_OF, _SAMPLED = 128, 16
+
+Pairs = Iterator[tuple[Integers, Integers]]
+
+
+class SingleProduct:
+    """Rows prepared in float32; with lifted queries they give lower bounds of squared distances.
+
+    Parameters
+    ----------
+    z : ndarray of shape (n, d), float64
+        The rows, from their centre, in units of `Points`.
+    squares : ndarray of shape (n,)
+        Their squared lengths.
+    slack : float, default=0.0
+        The error of z itself: as a share of ``|x|^2 + |y|^2``, in a squared distance.
+    """
+
+    def __init__(self, z: Floats, squares: Floats, slack: float = 0.0) -> None:
+        self.shrunk = 1.0 - 2.0 * (3 * (z.shape[1] + 2) + 16) * SINGLE_ROUNDOFF - slack
+        self.rows = np.empty((len(z), z.shape[1] + 2), dtype=np.float32)
+        with np.errstate(over="ignore", under="ignore"):
+            self.rows[:, :-2], self.rows[:, -2] = z, 1.0
+            self.rows[:, -1] = squares * self.shrunk
+
+    def lift(self, z: Floats, squares: Floats) -> np.ndarray:
+        """Prepare queries."""
+        lifted = np.empty((len(z), z.shape[1] + 2), dtype=np.float32)
+        with np.errstate(over="ignore", under="ignore"):
+            lifted[:, :-2], lifted[:, -1] = -2.0 * z, 1.0
+            lifted[:, -2] = squares * self.shrunk
+        return lifted
+
+    def within(self, lifted: np.ndarray, limit: float, rows: slice = slice(None)) -> Pairs:
+        """Yield (query, row) of all pairs that may be nearer than ``sqrt(limit)``, by tiles."""
+        most = np.float32(min(limit * (1.0 + 2.0**-20), 1e38))
+        start, stop, _ = rows.indices(len(self.rows))
+        shape = len(lifted), min(TILE_COLUMNS, stop - start)
+        product, beyond = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=bool)
+        for part in slices(stop - start, TILE_COLUMNS):
+            width = part.stop - part.start
+            squared, mask = product[:, :width], beyond[:, :width]
+            with np.errstate(over="ignore", invalid="ignore"):
+                np.matmul(lifted, self.rows[start + part.start : start + part.stop].T, out=squared)
+            np.greater(squared, most, out=mask)  # not so for what is no number
+            query, column = true_entries(np.logical_not(mask, out=mask))
+            yield query, start + part.start + column
+
+
+def centred(queries: Queries) -> tuple[Floats, Floats]:
+    """Return queries from the centre, in units of their points, and their squared lengths."""
+    return -0.5 * queries.lifted[:, :-2], queries.lifted[:, -2]
+
+
+def verified(
+    points: Points, queries: Queries, pairs: Iterable[tuple[Integers, Integers]], limit: float
+) -> Iterator[Found]:
+    """Yield those of the proposed pairs that direct differences find nearer."""
+    for query, point in _batches(pairs):
+        squared = points.direct(queries, query, point)
+        inside = squared < limit
+        yield query[inside], point[inside], squared[inside]
+
+
+def count(pairs: Iterable[tuple[Integers, Integers]]) -> int:
+    """Return how many pairs there are."""
+    return sum(len(query) for query, _ in pairs)
+
+
+def sampled(X: Floats) -> Floats:
+    """Return a few of the rows, evenly spaced."""
+    return X[:: max(_ONE_OF, -(-len(X) // _SAMPLED))]
+
+
+def _batches(pairs: Iterable[tuple[Integers, Integers]]) -> Pairs:
+    """Join small runs of pairs: each costs a few calls."""
+    waiting: list[tuple[Integers, Integers]] = []
+    n_waiting = 0
+    for pair in pairs:
+        waiting.append(pair)
+        n_waiting += len(pair[0])
+        if n_waiting >= _BATCH:
+            yield _joined(waiting)
+            waiting, n_waiting = [], 0
+    if waiting:
+        yield _joined(waiting)
+
+
+def _joined(pairs: list[tuple[Integers, Integers]]) -> tuple[Integers, Integers]:
+    query, point = (np.concatenate(part) for part in zip(*pairs, strict=True))
+    return query, point

@@ -1,0 +1,56 @@
+"""Sums of a kernel over active sets that a product adds up without listing them."""
+
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from .._math import TILE_COLUMNS, UNIT_ROUNDOFF, Floats, Points, Queries, row_counts
+
+
+class Profile(Protocol):
+    """What a sum asks of a compact kernel."""
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether ``k(u) = 1 - u``."""
+
+    def profile(self, u: Floats) -> Floats:
+        """Return k(u), for 0 <= u <= 1."""
+
+    def slope(self, u: Floats) -> Floats:
+        """Return -k'(u), which never rises."""
+
+
+def added(
+    points: Points, queries: Queries, weights: Floats, kernel: Profile, limit: float
+) -> tuple[Floats, Floats]:
+    """Return ``sum w k(u)`` over all points, and a bound of its error.
+
+    Only the terms of points within the radius, give or take the product's error, can be off: by
+    that error times the steepest slope, ``-k'(0)``.
+    """
+    total, error = np.zeros((2, len(queries)))
+    steepest = kernel.slope(np.zeros(1)).item()
+    queries = replace(queries, lifted=_depths(queries.lifted, limit))
+    zeros = np.zeros((len(queries), min(TILE_COLUMNS, len(points))))
+    for start, depth, bound in points.tiles(queries):
+        weight = weights[start : start + depth.shape[1]]
+        bound = bound / limit + 4.0 * UNIT_ROUNDOFF
+        near = row_counts(depth > -bound.max())
+        if kernel.is_flat:
+            terms = np.maximum(depth, zeros[:, : depth.shape[1]], out=depth)
+        else:
+            terms = kernel.profile(np.clip(1.0 - depth, 0.0, 1.0))
+        with np.errstate(invalid="ignore"):
+            total += terms @ weight
+            error += near * (weight.max() * steepest) * bound
+    return total, error
+
+
+def _depths(lifted: Floats, limit: float) -> Floats:
+    """Turn queries whose products are squared distances into ones with ``1 - u``."""
+    with np.errstate(over="ignore"):
+        scaled = lifted / -limit
+    scaled[:, -2] += 1.0
+    return scaled
