@@ -1,4 +1,4 @@
-"""The data that the benchmarks share: memories, queries, and a radius that a share of them is in."""
+"""The data that the benchmarks share: memories, queries, and a radius that some of them are in."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -54,7 +54,7 @@ def digits(n, n_queries, active, side=8):
 
 @cache
 def jittered(n):
-    """Return n images of digits, each moved by a random part of a pixel, with noise of one level."""
+    """Return n images of digits, each moved by part of a pixel, with noise of one grey level."""
     rng = np.random.default_rng(0)
     images = load_digits().images[rng.integers(1797, size=n)]
     down, right = (

@@ -102,8 +102,8 @@ class UnboundedKernel(Kernel):
 
 def _power(x: Floats, exponent: float) -> Floats:
     """Return ``x**exponent``, small powers by products: many times as fast."""
-    if exponent in (0, 1, 2, 3):
-        return reduce(np.multiply, [x] * int(exponent), np.ones_like(x))
+    if exponent in (1, 2, 3):
+        return reduce(np.multiply, [x] * int(exponent))
     return x**exponent
 
 

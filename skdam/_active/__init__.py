@@ -18,7 +18,6 @@ from .._math import (
     Floats,
     Integers,
     Points,
-    Queries,
     slices,
 )
 from ._cells import Cells
@@ -128,27 +127,29 @@ class Search:
             algorithm = self.choose(X, listed=False)
         index, limit = self.index(algorithm), self.points.radius_squared
         order = index.order(X)
-        total = np.empty(len(X))
+        order = np.arange(len(X)) if order is None else order
+        total, error = np.empty((2, len(X)))
         for part in slices(len(X), index.rows):
-            rows = part if order is None else order[part]
+            rows = order[part]
+            total[rows], error[rows] = index.totals(self.points.lift(X[rows]), kernel, limit)
+        if skip is not None:
+            self._leave_out(X, skip, kernel, total, error)
+        unsure = order[~(error[order] <= SUM_ERROR * total[order])]
+        for part in slices(len(unsure), index.rows):
+            rows = unsure[part]
             left_out = None if skip is None else skip[rows]
-            total[rows] = self._totals(index, self.points.lift(X[rows]), kernel, limit, left_out)
+            total[rows] = index.exact_totals(self.points.lift(X[rows]), kernel, limit, left_out)
         return total
 
-    def _totals(
-        self, index: Index, queries: Queries, kernel: Profile, limit: float, skip: Integers | None
-    ) -> Floats:
-        total, error = index.totals(queries, kernel, limit)
-        if skip is not None:
-            own = self.points.direct(queries, np.arange(len(skip)), skip) / limit
-            term = np.where(own < 1.0, self.weights[skip] * kernel.profile(np.minimum(own, 1.0)), 0)
-            error += 64.0 * UNIT_ROUNDOFF * term
-            total -= term
-        unsure = np.flatnonzero(~(error <= SUM_ERROR * total))
-        if unsure.size:
-            left_out = None if skip is None else skip[unsure]
-            total[unsure] = index.exact_totals(queries[unsure], kernel, limit, left_out)
-        return total
+    def _leave_out(
+        self, X: Floats, skip: Integers, kernel: Profile, total: Floats, error: Floats
+    ) -> None:
+        """Take one point's term off each total, which leaves the error of the whole."""
+        squared = self.points.direct(self.points.lift(X), np.arange(len(X)), skip)
+        u = np.minimum(squared / self.points.radius_squared, 1.0)
+        term = np.where(u < 1.0, self.weights[skip] * kernel.profile(u), 0.0)
+        error += 64.0 * UNIT_ROUNDOFF * term
+        total -= term
 
     def marked(self, X: Floats, algorithm: str = "auto", reach: float = 1.0) -> csr_array:
         """Return all active sets as sparse rows of booleans, in the order of `X`."""

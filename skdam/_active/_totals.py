@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .._math import TILE_COLUMNS, UNIT_ROUNDOFF, Floats, Points, Queries, row_counts
+from .._math import UNIT_ROUNDOFF, Floats, Points, Queries, row_counts
 
 
 class Profile(Protocol):
@@ -31,21 +31,29 @@ def added(
     that error times the steepest slope, ``-k'(0)``.
     """
     total, error = np.zeros((2, len(queries)))
-    steepest = kernel.slope(np.zeros(1)).item()
     queries = replace(queries, lifted=_depths(queries.lifted, limit))
-    zeros = np.zeros((len(queries), min(TILE_COLUMNS, len(points))))
     for start, depth, bound in points.tiles(queries):
         weight = weights[start : start + depth.shape[1]]
         bound = bound / limit + 4.0 * UNIT_ROUNDOFF
         near = row_counts(depth > -bound.max())
-        if kernel.is_flat:
-            terms = np.maximum(depth, zeros[:, : depth.shape[1]], out=depth)
-        else:
-            terms = kernel.profile(np.clip(1.0 - depth, 0.0, 1.0))
+        total += weighted(kernel, depth, weight)
         with np.errstate(invalid="ignore"):
-            total += terms @ weight
-            error += near * (weight.max() * steepest) * bound
+            error += near * (weight.max() * steepest(kernel)) * bound
     return total, error
+
+
+def weighted(kernel: Profile, depth: Floats, weights: Floats, unit: float = 1.0) -> Floats:
+    """Return ``sum w k(u)`` over columns with ``depth = unit (1 - u)``, which is overwritten."""
+    with np.errstate(invalid="ignore"):
+        depth = np.clip(depth, 0.0, unit, out=depth)
+        if kernel.is_flat:
+            return depth @ (weights / unit)
+        return kernel.profile(1.0 - depth / unit) @ weights
+
+
+def steepest(kernel: Profile) -> float:
+    """Return the steepest slope of a kernel, ``-k'(0)``."""
+    return kernel.slope(np.zeros(1)).item()
 
 
 def _depths(lifted: Floats, limit: float) -> Floats:

@@ -1,32 +1,35 @@
 """Active sets in few dimensions: leaves of a tree beyond reach are skipped.
 
 Queries that are near each other are answered together.  Their box is compared with the boxes of the
-leaves; what remains is a small product around the box's own centre, which loses no digits.  For the
+leaves; what remains is computed from differences.  For the
 flat kernel, a leaf that is wholly within reach adds up in closed form.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property, reduce
 from typing import Self
 
 import numpy as np
 from sklearn.neighbors import KDTree
 
-from .._math import UNIT_ROUNDOFF, Floats, Integers, Points, Queries, slices
-from ._gemm import decided
-from ._index import DIRECT, DOUBLE, Index, nanoseconds
+from .._math import UNIT_ROUNDOFF, Floats, Integers, Points, Queries, slices, true_entries
+from ._index import DIRECT, Index, nanoseconds
 from ._sets import Found
-from ._single import centred
-from ._totals import Profile, added
+from ._totals import Profile, steepest, weighted
 
-#: Points of a leaf, at least (and less than twice as many), and queries of a group.
-LEAF, GROUP = 64, 64
+#: Points of a leaf, at least (and less than twice as many).
+LEAF = 40
+#: Queries of a group: it is split beyond the larger number, or if it shares many pairs with leaves.
+LARGEST, SMALLEST, _MANY = 64, 8, 2**18
+#: Distances that are held at a time.
+_TILE = 2**16
 #: Relative slack of the distances of boxes, far above their rounding.
 _SLACK = 2.0**-40
 #: Roundings, of the mass of whole leaves, that their sum may be off by.
 _ROUNDINGS = 64.0
-#: Groups that a cost is estimated from, and nanoseconds that a group and a leaf cost besides.
-_SAMPLED, _GROUP_COST, _LEAF_COST = 8, 3e5, 30.0
+#: Runs of queries that a cost is estimated from, and nanoseconds that a part and a pair cost.
+_SAMPLED, _PART, _PAIR = 8, 2.5e5, 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +49,17 @@ class Leaves:
         leaves = leaves[np.argsort(nodes["idx_start"][leaves])]
         start = np.append(nodes["idx_start"][leaves], len(rows))
         return cls(np.array(place), start, *np.array(bounds)[:, leaves])
+
+    @cached_property
+    def sizes(self) -> Integers:
+        """The number of points in each leaf."""
+        return np.diff(self.start)
+
+    def members(self, leaves: Integers) -> Integers:
+        """Return the places of all points in some leaves."""
+        sizes = self.sizes[leaves]
+        first = self.start[leaves] - np.append(0, np.cumsum(sizes)[:-1])
+        return np.repeat(first, sizes) + np.arange(sizes.sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,90 +84,134 @@ class LeafSums:
             sums = np.add.reduceat(terms, leaves.start[:-1], axis=0)
         return cls(centre, sums[:, 0], sums[:, 1:-1], sums[:, -1])
 
-    def added(self, around: Points, queries: Queries, leaves: np.ndarray, limit: float) -> tuple:
-        """Return ``sum w (1 - u)`` over whole leaves, and a bound of its error."""
-        shift = (self.centre[leaves] - around.centre) * around.scale
+    def added(self, X: Floats, leaves: Integers, limit: float, scale: float) -> Floats:
+        """Return ``sum w (1 - u)`` over whole leaves that are near X."""
+        middle = X[0]
+        shift = (self.centre[leaves] - middle) * scale
         mass, first, second = self.mass[leaves], self.first[leaves], self.second[leaves]
         second = second + 2.0 * np.einsum("ij,ij->i", shift, first)
         second = np.sum(second + mass * np.einsum("ij,ij->i", shift, shift))
         first = (first + mass[:, None] * shift).sum(axis=0)
-        mass = mass.sum()
-        z, squares = centred(queries)
-        total = mass - (mass * squares - 2.0 * z @ first + second) / limit
-        return total, np.full(len(queries), _ROUNDINGS * UNIT_ROUNDOFF * mass)
+        z = (X - middle) * scale
+        squares = np.einsum("ij,ij->i", z, z)
+        return mass.sum() - (mass.sum() * squares - 2.0 * z @ first + second) / limit
+
+
+#: Some consecutive queries, and the leaves partly and wholly within reach of them all.
+Part = tuple[slice, Integers, Integers]
 
 
 class Tree(Index):
     """Leaves of a tree; those beyond reach of a group of queries are skipped."""
 
-    rows = 16 * GROUP
+    rows = 1024
 
     def __init__(self, points: Points, weights: Floats) -> None:
         super().__init__(points, weights)
         self.leaves = Leaves.of(points.rows)
-        self.sorted = points.rows[self.leaves.place]
+        self.sorted_weights = weights[self.leaves.place]
+        with np.errstate(over="ignore"):
+            self.columns = np.ascontiguousarray((points.rows[self.leaves.place] * points.scale).T)
         self.sums = LeafSums.of(points, weights, self.leaves)
 
     def order(self, X: Floats) -> Integers:
-        return np.array(KDTree(X, leaf_size=GROUP // 2).get_arrays()[1])
+        return np.array(KDTree(X, leaf_size=SMALLEST // 2).get_arrays()[1])
 
     def found(self, queries: Queries, limit: float) -> Iterator[Found]:
-        for rows in slices(len(queries), GROUP):
-            near, inside = self.reached(queries.rows[rows], limit)
-            place = self.members(near | inside)
-            if place.size:
-                mine, group = self.around(queries.rows[rows], place)
-                for query, column, squared in decided(mine, group, limit):
-                    yield rows.start + query, self.leaves.place[place[column]], squared
+        slack = self._rounding * limit
+        for rows, near, inside in self._parts(queries.rows, limit, closed=False):
+            place = self.leaves.members(np.append(near, inside))
+            for columns, squared in self._distances(queries.rows[rows], place):
+                query, column = true_entries(~(squared > limit + slack))
+                value, point = squared[query, column], self.leaves.place[place[columns][column]]
+                query += rows.start
+                doubtful = np.flatnonzero(~(value < limit - slack))
+                value[doubtful] = self.points.direct(queries, query[doubtful], point[doubtful])
+                inside = value < limit
+                yield query[inside], point[inside], value[inside]
 
     def totals(self, queries: Queries, kernel: Profile, limit: float) -> tuple[Floats, Floats]:
         total, error = np.zeros((2, len(queries)))
-        for rows in slices(len(queries), GROUP):
-            near, inside = self.reached(queries.rows[rows], limit)
-            if not kernel.is_flat:
-                near, inside = near | inside, np.zeros_like(inside)
-            place = self.members(near)
-            mine, group = self.around(queries.rows[rows], place)
-            if inside.any():
-                total[rows], error[rows] = self.sums.added(mine, group, inside, limit)
-            if place.size:
-                parts = added(mine, group, self.weights[self.leaves.place[place]], kernel, limit)
-                total[rows] += parts[0]
-                error[rows] += parts[1]
+        for rows, near, inside in self._parts(queries.rows, limit, closed=kernel.is_flat):
+            X, place = queries.rows[rows], self.leaves.members(np.sort(near))
+            if inside.size:
+                total[rows] += self.sums.added(X, inside, limit, self.points.scale)
+                error[rows] += _ROUNDINGS * UNIT_ROUNDOFF * self.sums.mass[inside].sum()
+            for columns, squared in self._distances(X, place):
+                weights = self.sorted_weights[place[columns]]
+                depth = np.subtract(limit, squared, out=squared)
+                total[rows] += weighted(kernel, depth, weights, limit)
+            error[rows] += self._rounding * self.sums.mass[near].sum() * steepest(kernel)
         return total, error
 
     def cost(self, X: Floats, limit: float, listed: bool) -> float:
-        groups = np.array_split(self.order(X), -(-len(X) // GROUP))
-        sample = groups[:: max(1, -(-len(groups) // _SAMPLED))]
-        sizes, pair = np.diff(self.leaves.start), nanoseconds(DOUBLE, X.shape[1])
-        spent = 0.0
-        for group in sample:
-            near, inside = self.reached(X[group], limit)
-            spent += _GROUP_COST + _LEAF_COST * len(sizes)
-            spent += len(group) * pair * sizes[near | inside if listed else near].sum()
-            if listed:
-                spent += len(group) * nanoseconds(DIRECT, X.shape[1]) * sizes[inside].sum()
-        return len(groups) / len(sample) * spent
+        order = self.order(X)
+        runs = range(0, len(X), max(LARGEST, len(X) // _SAMPLED))
+        seen, spent = 0, 0.0
+        for start in runs:
+            run = X[order[start : start + LARGEST]]
+            seen += len(run)
+            for rows, near, inside in self._parts(run, limit, closed=not listed):
+                n = rows.stop - rows.start
+                spent += _PART + n * self.leaves.sizes[near].sum() * _PAIR
+                if listed:
+                    spent += n * self.leaves.sizes[inside].sum() * nanoseconds(DIRECT, X.shape[1])
+        return len(X) / seen * spent
 
-    def reached(self, X: Floats, limit: float) -> tuple[np.ndarray, np.ndarray]:
+    def _parts(self, X: Floats, limit: float, closed: bool) -> Iterator[Part]:
+        """Split queries into groups so small that few leaves are partly within reach of each.
+
+        With `closed`, a leaf is handed out as soon as it is wholly within reach of a larger group.
+        """
+        parts = [(slice(0, len(X)), np.arange(len(self.leaves.sizes)))]
+        while parts:
+            rows, leaves = parts.pop()
+            n = rows.stop - rows.start
+            near, inside = self._reached(X[rows], leaves, limit)
+            many = n * self.leaves.sizes[near].sum() > _MANY
+            if n <= SMALLEST or (n <= LARGEST and not many):
+                yield rows, near, inside
+                continue
+            if not closed:
+                near, inside = leaves, inside[:0]
+            elif inside.size:
+                yield rows, near[:0], inside
+            step = max(SMALLEST, -(-n // 4))
+            parts += [
+                (slice(start, min(start + step, rows.stop)), near)
+                for start in range(rows.start, rows.stop, step)
+            ]
+
+    def _reached(self, X: Floats, leaves: Integers, limit: float) -> tuple[Integers, Integers]:
         """Return which leaves are partly, and which wholly, within reach of all the rows' box."""
-        low, high, leaves = X.min(axis=0), X.max(axis=0), self.leaves
-        with np.errstate(over="ignore", under="ignore"):
-            gap = np.maximum(np.maximum(leaves.low - high, low - leaves.high), 0.0)
-            span = np.maximum(leaves.high - low, high - leaves.low)
-            nearest, farthest = (
-                np.einsum("ij,ij->i", side, side)
-                for side in (gap * self.points.scale, span * self.points.scale)
-            )
-        inside = farthest * (1.0 + _SLACK) < limit
-        return (nearest <= limit * (1.0 + _SLACK)) & ~inside, inside
-
-    def members(self, leaves: np.ndarray) -> Integers:
-        """Return the places of all points in the marked leaves."""
-        return np.flatnonzero(np.repeat(leaves, np.diff(self.leaves.start)))
-
-    def around(self, X: Floats, place: Integers) -> tuple[Points, Queries]:
-        """Prepare points and queries for products around the centre of the queries."""
         low, high = X.min(axis=0), X.max(axis=0)
-        mine = self.points.around(self.sorted[place], low + (high / 2 - low / 2))
-        return mine, mine.lift(X)
+        gap, span = np.zeros((2, len(leaves)))
+        with np.errstate(over="ignore", under="ignore"):
+            for j in range(X.shape[1]):
+                below, above = self.leaves.low[leaves, j], self.leaves.high[leaves, j]
+                side = np.maximum(np.maximum(below - high[j], low[j] - above), 0.0)
+                gap += (side * self.points.scale) ** 2
+                span += (np.maximum(above - low[j], high[j] - below) * self.points.scale) ** 2
+        inside = span * (1.0 + _SLACK) < limit
+        return leaves[(gap <= limit * (1.0 + _SLACK)) & ~inside], leaves[inside]
+
+    def _distances(self, X: Floats, place: Integers) -> Iterator[tuple[slice, Floats]]:
+        """Yield squared distances of rows and places, some places at a time, by differences."""
+        with np.errstate(over="ignore"):
+            X = X * self.points.scale
+        for columns in slices(len(place), max(256, _TILE // len(X))):
+            part = place[columns]
+            sides = (_squares(x, axis[part]) for x, axis in zip(X.T, self.columns, strict=True))
+            yield columns, reduce(lambda total, side: np.add(total, side, out=total), sides)
+
+    @property
+    def _rounding(self) -> float:
+        """The relative error of the squared distances."""
+        return 4.0 * (len(self.columns) + 4) * UNIT_ROUNDOFF
+
+
+def _squares(x: Floats, y: Floats) -> Floats:
+    """Return the squared differences of all pairs."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        side = np.subtract.outer(x, y)
+        return np.multiply(side, side, out=side)
