@@ -251,6 +251,12 @@ def row_counts(mask: np.ndarray) -> Integers:
     return lanes.view(np.uint8).reshape(len(mask), 8).sum(axis=1, dtype=np.intp)
 
 
+def in_segments(first: Integers, length: Integers) -> Integers:
+    """Return ``first[i], first[i] + 1, ...``, `length[i]` of them, one segment after another."""
+    before = np.cumsum(length) - length
+    return np.repeat(first - before, length) + np.arange(length.sum())
+
+
 def leave_out(start: int, skip: Integers, tile: np.ndarray, value: float) -> None:
     """Overwrite, in a tile whose first column is `start`, the entry (i, skip[i]) of each row."""
     row = np.flatnonzero((skip >= start) & (skip < start + tile.shape[1]))

@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from ._active import ActiveSets, Search, in_order
+from ._active import ActiveSets, Lists, Search, in_order
 from ._math import (
     TERM_ERROR,
     Floats,
@@ -27,6 +27,8 @@ from .kernels import CompactKernel, Kernel, UnboundedKernel
 
 #: A log profile or log slope: a function of u.
 LogTerm = Callable[[Floats], Floats]
+#: Active sets, and the rows that they answer.
+Blocks = Iterator[tuple[Integers, ActiveSets]]
 #: Terms smaller than exp(-NEGLIGIBLE) times the largest cannot change a sum of 1e6 by 1e-13.
 NEGLIGIBLE = 45.0
 #: Beyond this distance from their centre, in bandwidths, points are averaged relative to a point.
@@ -47,6 +49,23 @@ class Pull:
     offset: Floats
     log_mass: Floats
 
+    @property
+    def mean(self) -> Floats:
+        """The mean memory."""
+        return self.anchor + self.offset
+
+
+@dataclass(frozen=True, eq=False)
+class Walk:
+    """Sums at n rows that move: functions of (rows, states), which may remember who was near."""
+
+    pull: Callable[[Integers, Floats], Pull]
+    covers: Callable[[Integers, Floats], np.ndarray]
+
+    def step(self, rows: Integers, X: Floats) -> Floats:
+        """Return the next states of mean shift."""
+        return self.pull(rows, X).mean
+
 
 class KernelSums(ABC):
     """Sums over weighted memories: ``S(x) = sum w k(u)``, and those of ``-w k'(u)``."""
@@ -58,6 +77,10 @@ class KernelSums(ABC):
     @abstractmethod
     def pull(self, X: Floats) -> Pull:
         """Return the memories' mean under ``-w k'(u)``: where mean shift goes next."""
+
+    def walk(self, n_rows: int) -> Walk:
+        """Return the same sums for rows that move."""
+        return Walk(lambda rows, X: self.pull(X), lambda rows, X: self.covers(X))
 
     @abstractmethod
     def shares(self, X: Floats) -> csr_array:
@@ -94,9 +117,19 @@ class CompactSums(KernelSums):
         return _log(self.search.totals(X, self.kernel, self.algorithm, skip))
 
     def pull(self, X: Floats) -> Pull:
+        return self._pull(X, self._sets(X))
+
+    def walk(self, n_rows: int) -> Walk:
+        lists = Lists(self.search, self.algorithm, n_rows)
+        return Walk(
+            lambda rows, X: self._pull(X, lists.sets(rows, X)),
+            lambda rows, X: _covered(X, lists.sets(rows, X)),
+        )
+
+    def _pull(self, X: Floats, blocks: Blocks) -> Pull:
         anchor, offset = np.empty_like(X), np.empty_like(X)
         mass = np.empty(len(X))
-        for rows, sets in self._sets(X):
+        for rows, sets in blocks:
             weights = self._pulls(sets)
             mass[rows] = sets.sums(weights)
             anchor[rows], offset[rows] = weighted_offsets(
@@ -123,12 +156,9 @@ class CompactSums(KernelSums):
         return share
 
     def covers(self, X: Floats) -> np.ndarray:
-        covered = np.empty(len(X), dtype=bool)
-        for rows, sets in self._sets(X):
-            covered[rows] = sets.covered
-        return covered
+        return _covered(X, self._sets(X))
 
-    def _sets(self, X: Floats) -> Iterator[tuple[Integers, ActiveSets]]:
+    def _sets(self, X: Floats) -> Blocks:
         return self.search.sets(X, self.algorithm)
 
     def _pulls(self, sets: ActiveSets) -> Floats:
@@ -252,6 +282,13 @@ def _sparse(tiles: list[tuple[int, Floats]], n_points: int) -> csr_array:
         share.append(tile[i, j])
     indices = (np.concatenate(row), np.concatenate(column))
     return csr_array((np.concatenate(share), indices), shape=(len(tiles[0][1]), n_points))
+
+
+def _covered(X: Floats, blocks: Blocks) -> np.ndarray:
+    covered = np.empty(len(X), dtype=bool)
+    for rows, sets in blocks:
+        covered[rows] = sets.covered
+    return covered
 
 
 def _log(total: Floats) -> Floats:

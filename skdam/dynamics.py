@@ -173,6 +173,7 @@ def fixed_point(
     tol: float,
     held: np.ndarray | None = None,
     record: bool = False,
+    step: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
 ) -> Settled:
     """Repeat ``energy.step`` until no coordinate moves by more than `tol` bandwidths.
 
@@ -189,6 +190,8 @@ def fixed_point(
         Coordinates that stay as they are.
     record : bool, default=False
         Whether to keep the states of every step.
+    step : callable, optional
+        A function of (rows, states) in place of ``energy.step``: one that remembers its rows.
 
     Returns
     -------
@@ -197,7 +200,8 @@ def fixed_point(
 
     def advance(live: np.ndarray, before: np.ndarray) -> Advanced:
         first, place = distinct_rows(before)  # equal states take equal steps
-        after = energy.step(before[first])[place]
+        start = before[first]
+        after = (energy.step(start) if step is None else step(live[first], start))[place]
         if held is not None:
             after = np.where(held[live], before, after)
         moving = (np.abs(after - before) > tol * energy.bandwidth).any(axis=1)

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from ._flow import Flow
 from ._math import Floats, Integers, nearest, rounding_of_means
 from ._patterns import Patterns
-from ._sums import KernelSums, kernel_sums
+from ._sums import KernelSums, Walk, kernel_sums
 from .kernels import Kernel
 
 __all__ = ["KernelEnergy"]
@@ -117,8 +117,11 @@ class KernelEnergy:
         It minimises a majoriser of E, so that E falls unless the state is a fixed point.  A state
         off the support stays where it is.
         """
-        pull = self.sums.pull(X)
-        return pull.anchor + pull.offset
+        return self.sums.pull(X).mean
+
+    def walk(self, n_rows: int) -> Walk:
+        """Return `step` and `covers` for n rows that move."""
+        return self.sums.walk(n_rows)
 
     def flow(self) -> Flow:
         """Return the exact gradient flow, for the Epanechnikov kernel alone."""

@@ -13,7 +13,16 @@ from typing import Self
 import numpy as np
 from sklearn.neighbors import KDTree
 
-from .._math import UNIT_ROUNDOFF, Floats, Integers, Points, Queries, slices, true_entries
+from .._math import (
+    UNIT_ROUNDOFF,
+    Floats,
+    Integers,
+    Points,
+    Queries,
+    in_segments,
+    slices,
+    true_entries,
+)
 from ._index import DIRECT, Index, nanoseconds
 from ._sets import Found
 from ._totals import Profile, steepest, weighted
@@ -57,9 +66,7 @@ class Leaves:
 
     def members(self, leaves: Integers) -> Integers:
         """Return the places of all points in some leaves."""
-        sizes = self.sizes[leaves]
-        first = self.start[leaves] - np.append(0, np.cumsum(sizes)[:-1])
-        return np.repeat(first, sizes) + np.arange(sizes.sum())
+        return in_segments(self.start[leaves], self.sizes[leaves])
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils._param_validation import InvalidParameterError
 
 from .._math import row_blocks
+from .._sums import Walk
 from ..dynamics import RetrievalResult, Settled, fixed_point, gradient_flow
 from ..energies import KernelEnergy
 from ..kernels import Kernel
@@ -42,15 +43,20 @@ class Retrieval:
         self, X: np.ndarray, known: np.ndarray | None = None, record: bool = False
     ) -> tuple[Settled, np.ndarray]:
         """Return where float64 queries end, and whether they lay on the support."""
-        start, in_support = self._start(X, known)
-        return self._follow(start, known, record), in_support
-
-    def _follow(self, start: np.ndarray, known: np.ndarray | None, record: bool) -> Settled:
+        walk = self.energy.walk(len(X))
+        start, in_support = self._start(X, known, walk)
         if self.dynamics == "flow":
-            return self._flow(start, known, record)
-        return fixed_point(
-            self.energy, start, max_iter=self.max_iter, tol=self.tol, held=known, record=record
+            return self._flow(start, known, record), in_support
+        settled = fixed_point(
+            self.energy,
+            start,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            held=known,
+            record=record,
+            step=walk.step,
         )
+        return settled, in_support
 
     def _flow(self, start: np.ndarray, known: np.ndarray | None, record: bool) -> Settled:
         """Follow the flow, block by block: it carries who is a member of what."""
@@ -96,19 +102,22 @@ class Retrieval:
         lost = np.broadcast_to(~in_support[:, None], state.shape)
         return np.where(lost if known is None else lost & ~known, np.nan, state)
 
-    def _start(self, X: np.ndarray, known: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def _start(
+        self, X: np.ndarray, known: np.ndarray | None, walk: Walk
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the queries start, and whether they lie on the support."""
         start = X.copy()
         if known is not None:
             gaps = np.isnan(X)
             self._fill(start, gaps, gaps.any(axis=1), known)
-        in_support = self.energy.covers(start)
+        in_support = walk.covers(np.arange(len(start)), start)
         if self.outside != "nearest" or in_support.all():
             return start, in_support
         outside = ~in_support
         free = np.ones(X.shape, dtype=bool) if known is None else ~known
         self._fill(start, free, outside, known)
         if known is not None:
-            in_support[outside] = self.energy.covers(start[outside])
+            in_support[outside] = walk.covers(np.flatnonzero(outside), start[outside])
         return start, in_support
 
     def _fill(

@@ -1,0 +1,177 @@
+"""The back ends over one set of points, and the choice among them."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+from scipy.sparse import csr_array, vstack
+from sklearn import get_config
+
+from .._math import (
+    BLOCK_BYTES,
+    TILE_COLUMNS,
+    UNIT_ROUNDOFF,
+    Floats,
+    Integers,
+    Points,
+    slices,
+)
+from ._cells import Cells
+from ._gemm import Gemm
+from ._index import Index
+from ._pca import PCA
+from ._refine import Refine
+from ._sets import ActiveSets
+from ._totals import Profile
+from ._tree import Tree
+
+BACK_ENDS: dict[str, type[Index]] = {
+    "tree": Tree,
+    "gemm": Gemm,
+    "refine": Refine,
+    "pca": PCA,
+    "cells": Cells,
+}
+#: Below so many pairs nothing is measured: a product is soon done.
+_FEW_PAIRS = 2**18
+#: A tree pays in few dimensions, principal axes in many, and cells need points to be made of.
+_TREE_FEATURES, _PCA_FEATURES, _CELLS_POINTS = 6, 8, 4096
+#: Relative error up to which a sum may come from a matrix product.
+SUM_ERROR = 1e-12
+#: Bytes that one entry of a set takes while it is found.
+_ENTRY = 64
+
+
+class Search:
+    """The points of one radius, and whatever back ends were asked for."""
+
+    def __init__(self, points: Points, weights: Floats) -> None:
+        self.points = points
+        self.weights = weights
+        self._indexes: dict[str, Index] = {}
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def index(self, name: str) -> Index:
+        """Return a back end, built when first asked for."""
+        if name not in self._indexes:
+            self._indexes[name] = BACK_ENDS[name](self.points, self.weights)
+        return self._indexes[name]
+
+    def prepare(self, algorithm: str) -> None:
+        """Build what `algorithm` may need."""
+        for name in self._suitable() if algorithm == "auto" else [algorithm]:
+            self.index(name)
+
+    def choose(self, X: Floats, reach: float = 1.0, listed: bool = True) -> str:
+        """Return the back end that a few of these queries find cheapest."""
+        if len(X) * len(self) <= _FEW_PAIRS:
+            return "gemm"
+        limit = self.limit(reach)
+        return min(self._suitable(), key=lambda name: self.index(name).cost(X, limit, listed))
+
+    def limit(self, reach: float) -> float:
+        """Return the square of `reach` radii, in units of the points."""
+        return self.points.radius_squared * reach**2
+
+    def sets(
+        self, X: Floats, algorithm: str = "auto", reach: float = 1.0
+    ) -> Iterator[tuple[Integers, ActiveSets]]:
+        """Yield the active sets of the float64 queries `X`, block by block.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, D), float64
+        algorithm : {"auto"} or a key of BACK_ENDS
+            How to search; the answer does not depend on it.
+        reach : float, default=1.0
+            Find the points within so many radii.
+
+        Yields
+        ------
+        rows : ndarray of int
+            The rows of `X` that this block answers.
+        sets : ActiveSets
+        """
+        index = self.index(self.choose(X, reach) if algorithm == "auto" else algorithm)
+        order, limit = index.order(X), self.limit(reach)
+        order = np.arange(len(X)) if order is None else order
+        gather = partial(
+            ActiveSets.gather, n_points=len(self), limit=self.points.radius_squared, most=self.most
+        )
+        start, size = 0, min(index.rows, max(1, self.most // min(len(self), TILE_COLUMNS)))
+        while start < len(X):
+            rows = order[start : start + size]
+            sets = gather(len(rows), index.found(self.points.lift(X[rows]), limit))
+            if sets is None:
+                size = len(rows) // 2
+                continue
+            yield rows, sets
+            start += len(rows)
+
+    def totals(
+        self, X: Floats, kernel: Profile, algorithm: str = "auto", skip: Integers | None = None
+    ) -> Floats:
+        """Return ``sum w k(u)`` for each query, without one point where `skip` names it.
+
+        It is right to `SUM_ERROR`: what a product cannot promise is added up again exactly.
+        """
+        if algorithm == "auto":
+            algorithm = self.choose(X, listed=False)
+        index, limit = self.index(algorithm), self.points.radius_squared
+        order = index.order(X)
+        order = np.arange(len(X)) if order is None else order
+        total, error = np.empty((2, len(X)))
+        for part in slices(len(X), index.rows):
+            rows = order[part]
+            total[rows], error[rows] = index.totals(self.points.lift(X[rows]), kernel, limit)
+        if skip is not None:
+            self._leave_out(X, skip, kernel, total, error)
+        unsure = order[~(error[order] <= SUM_ERROR * total[order])]
+        for part in slices(len(unsure), index.rows):
+            rows = unsure[part]
+            left_out = None if skip is None else skip[rows]
+            total[rows] = index.exact_totals(self.points.lift(X[rows]), kernel, limit, left_out)
+        return total
+
+    def _leave_out(
+        self, X: Floats, skip: Integers, kernel: Profile, total: Floats, error: Floats
+    ) -> None:
+        """Take one point's term off each total, which leaves the error of the whole."""
+        squared = self.points.direct(self.points.lift(X), np.arange(len(X)), skip)
+        u = np.minimum(squared / self.points.radius_squared, 1.0)
+        term = np.where(u < 1.0, self.weights[skip] * kernel.profile(u), 0.0)
+        error += 64.0 * UNIT_ROUNDOFF * term
+        total -= term
+
+    def marked(self, X: Floats, algorithm: str = "auto", reach: float = 1.0) -> csr_array:
+        """Return all active sets as sparse rows of booleans, in the order of `X`."""
+        blocks = [(rows, sets.marked(len(self))) for rows, sets in self.sets(X, algorithm, reach)]
+        return in_order(blocks, (len(X), len(self)))
+
+    @property
+    def most(self) -> int:
+        """How many entries several rows may have together."""
+        return int(min(BLOCK_BYTES, get_config()["working_memory"] * 2**20) // _ENTRY)
+
+    def _suitable(self) -> list[str]:
+        """Return the back ends that may pay for these points."""
+        n, n_features = self.points.rows.shape
+        suits = {
+            "tree": n_features <= _TREE_FEATURES,
+            "gemm": True,
+            "refine": True,
+            "pca": n_features >= _PCA_FEATURES,
+            "cells": n >= _CELLS_POINTS and n_features > 2,
+        }
+        return [name for name in BACK_ENDS if suits[name]]
+
+
+def in_order(blocks: list[tuple[Integers, csr_array]], shape: tuple[int, int]) -> csr_array:
+    """Put blocks of sparse rows back where they belong."""
+    if not blocks:
+        return csr_array(shape)
+    rows = np.concatenate([rows for rows, _ in blocks])
+    stacked = csr_array(vstack([block for _, block in blocks]))
+    return stacked if (np.diff(rows) > 0).all() else stacked[np.argsort(rows)]
