@@ -23,6 +23,10 @@ SINGLE_ROUNDOFF = 2.0**-24
 _ROUNDINGS = 64
 #: Relative error up to which the term of one memory may come from a matrix product.
 TERM_ERROR = 2.5e-13
+#: Points no farther from their centre, in their unit, are averaged relative to it.
+_COMPACT = 8.0
+#: The centre is a multiple of the unit divided by this.
+_GRID = 16.0
 TILE_ROWS, TILE_COLUMNS = 256, 1024
 BLOCK_BYTES = 2**27
 DIRECT_ELEMENTS = 2**20
@@ -107,6 +111,9 @@ class Points:
         """Prepare `rows` (float64, C order) for distances about as long as `radius`."""
         scale = 1.0 / power_of_two(max(radius, np.finfo(np.float64).tiny))
         centre = (rows / len(rows)).sum(axis=0)  # divided first: a sum of 1e308s would overflow
+        with np.errstate(over="ignore", under="ignore"):
+            coarse = np.rint(centre * scale * _GRID) / _GRID / scale
+        centre = np.where(np.isfinite(coarse), coarse, centre)  # rows of a lattice lose nothing
         return cls(rows, centre, scale, (radius * scale) ** 2, *_lifted(rows, centre, scale))
 
     def __len__(self) -> int:
@@ -275,12 +282,14 @@ def segment_sums(values: Floats, indptr: Integers) -> Floats:
 def weighted_offsets(
     points: Points, indices: Integers, weights: Floats, indptr: Integers
 ) -> tuple[Floats, Floats]:
-    """Return each segment's first point and the weighted mean of all of them relative to it.
+    """Return the weighted mean of each segment's points, as ``anchor + offset``.
 
-    Relative to its first point the mean of equal points is exact, and data far from the origin
-    lose nothing.  Each segment is added up in its own order, whatever stands beside it.  Empty
-    segments give zeros.
+    Points near their common centre are averaged relative to that (a single one is itself, exactly),
+    others relative to the first point of each segment: data far from the origin lose nothing.  Each
+    segment is added up in its own order, whatever stands beside it.  Empty segments give zeros.
     """
+    if points.sizes.max() <= _COMPACT:
+        return _centred_means(points, indices, weights, indptr)
     rows = points.rows
     n_segments, n_features = len(indptr) - 1, rows.shape[1]
     anchor, offset = np.zeros((2, n_segments, n_features))
@@ -298,6 +307,20 @@ def weighted_offsets(
         offset[part] = summation @ difference
     offset[filled] /= total[filled, None]
     return anchor, offset / points.scale
+
+
+def _centred_means(
+    points: Points, indices: Integers, weights: Floats, indptr: Integers
+) -> tuple[Floats, Floats]:
+    lengths = np.diff(indptr)
+    anchor = np.where((lengths > 0)[:, None], points.centre, 0.0)
+    single = np.flatnonzero(lengths == 1)
+    anchor[single] = points.rows[indices[indptr[single]]]
+    summation = csr_array((weights, indices, indptr), shape=(len(lengths), len(points)))
+    sums = summation @ points.lifted  # of z, of 1, of |z|^2
+    offset = sums[:, :-2] / (np.where(lengths > 0, sums[:, -2], 1.0) * points.scale)[:, None]
+    offset[single] = 0.0
+    return anchor, offset
 
 
 def _segment_batches(indptr: Integers, most: int) -> Iterator[slice]:

@@ -120,7 +120,7 @@ class CompactSums(KernelSums):
         return self._pull(X, self._sets(X))
 
     def walk(self, n_rows: int) -> Walk:
-        lists = Lists(self.search, self.algorithm, n_rows)
+        lists = Lists(self.search, self.algorithm, n_rows, precise=not self.kernel.is_flat)
         return Walk(
             lambda rows, X: self._pull(X, lists.sets(rows, X)),
             lambda rows, X: _covered(X, lists.sets(rows, X)),
@@ -159,7 +159,7 @@ class CompactSums(KernelSums):
         return _covered(X, self._sets(X))
 
     def _sets(self, X: Floats) -> Blocks:
-        return self.search.sets(X, self.algorithm)
+        return self.search.sets(X, self.algorithm, precise=not self.kernel.is_flat)
 
     def _pulls(self, sets: ActiveSets) -> Floats:
         return self.weights[sets.indices] * self.kernel.slope(sets.u)

@@ -32,6 +32,7 @@ class Cells(Index):
     """Cells of points; those beyond reach of a query are skipped."""
 
     rows = 1024
+    ascending = False
 
     def __init__(self, points: Points, weights: Floats) -> None:
         super().__init__(points, weights)
@@ -53,7 +54,7 @@ class Cells(Index):
         ]
         return np.argsort(np.concatenate(nearest), kind="stable")
 
-    def found(self, queries: Queries, limit: float) -> Iterator[Found]:
+    def found(self, queries: Queries, limit: float, precise: bool = True) -> Iterator[Found]:
         return verified(self.points, queries, self._proposals(queries, limit), limit)
 
     def cost(self, X: Floats, limit: float, listed: bool) -> float:

@@ -14,8 +14,8 @@ from ._totals import Profile, added
 class Gemm(Index):
     """All pairs, for dense sets."""
 
-    def found(self, queries: Queries, limit: float) -> Iterator[Found]:
-        return decided(self.points, queries, limit)
+    def found(self, queries: Queries, limit: float, precise: bool = True) -> Iterator[Found]:
+        return decided(self.points, queries, limit, TERM_ERROR if precise else 1.0)
 
     def totals(self, queries: Queries, kernel: Profile, limit: float) -> tuple[Floats, Floats]:
         return added(self.points, queries, self.weights, kernel, limit)
@@ -29,17 +29,17 @@ class Gemm(Index):
         return spent
 
 
-def decided(points: Points, queries: Queries, limit: float) -> Iterator[Found]:
+def decided(points: Points, queries: Queries, limit: float, share: float) -> Iterator[Found]:
     """Yield all pairs at a squared distance below `limit`, tile by tile of a product.
 
-    An entry of the product is taken as it stands only where its error bound is below `TERM_ERROR`
-    of its depth below the rim, ``limit - distance^2``; entries surely beyond the rim are left, and
+    An entry of the product is taken as it stands only where its error bound is below a `share` of
+    its depth below the rim, ``limit - distance^2``; entries surely beyond the rim are left, and
     all others are computed again from direct differences.
     """
     for start, squared, error in points.tiles(queries):
         query, column = true_entries(~(squared >= (limit + error)[:, None]))
         value = np.maximum(squared[query, column], 0.0)
-        doubtful = np.flatnonzero(~(value <= (limit - error / TERM_ERROR)[query]))
+        doubtful = np.flatnonzero(~(value <= (limit - error / share)[query]))
         value[doubtful] = points.direct(queries, query[doubtful], start + column[doubtful])
         inside = value < limit
         yield query[inside], start + column[inside], value[inside]

@@ -10,8 +10,8 @@ from ._sets import Found
 from ._totals import Profile
 
 #: Nanoseconds that a back end is worth: of a pair in a float64 and a float32 product, with D
-#: features (a + b D), and of a pair that is decided by direct differences.
-DOUBLE, SINGLE, DIRECT = (1.0, 0.037), (0.8, 0.0175), (60.0, 2.0)
+#: features (a + b D), of a pair that is decided by direct differences, and of one on a list.
+DOUBLE, SINGLE, DIRECT, LOOK = (1.0, 0.037), (0.8, 0.0175), (60.0, 2.0), (30.0, 1.0)
 
 
 def nanoseconds(price: tuple[float, float], n_features: int) -> float:
@@ -28,17 +28,23 @@ class Index(ABC):
     weights : ndarray of shape (K,)
     rows : int
         Queries that are best answered together.
+    ascending : bool
+        Whether the points of each query are found in ascending order.
     """
 
     rows: int = 256
+    ascending: bool = True
 
     def __init__(self, points: Points, weights: Floats) -> None:
         self.points = points
         self.weights = weights
 
     @abstractmethod
-    def found(self, queries: Queries, limit: float) -> Iterator[Found]:
-        """Yield all pairs at a squared distance below `limit`, each once, some at a time."""
+    def found(self, queries: Queries, limit: float, precise: bool = True) -> Iterator[Found]:
+        """Yield all pairs at a squared distance below `limit`, each once, some at a time.
+
+        Unless it is to be `precise`, the distance of a pair that is surely below may be rough.
+        """
 
     @abstractmethod
     def cost(self, X: Floats, limit: float, listed: bool) -> float:

@@ -9,15 +9,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .._math import Floats, Integers, in_segments
-from ._index import DIRECT, SINGLE, nanoseconds
+from .._math import Floats, Integers, Queries, in_segments
+from ._index import LOOK, nanoseconds
 from ._search import Search
 from ._sets import ActiveSets
 
-#: Width of the skin, in radii.
-SKIN = 0.15
-#: Lists are kept if looking at them costs at most this share of a pass over all points.
-_WORTH = 0.5
+#: Width of the first skin, in radii; of later ones in steps, and its bounds in radii.
+FIRST, STEPS, NARROWEST, WIDEST = 0.15, 4.0, 0.01, 0.2
+#: Lists are kept if looking at them costs at most this share of a search.
+_WORTH = 0.6
+#: From so many features on, single precision decides what it can.
+_SINGLE_FEATURES = 8
 #: List entries that are looked at together.
 _BATCH = 2**16
 #: Relative error of squared distances that a search at a wider reach found, far above its bound.
@@ -34,58 +36,86 @@ class Lists:
     n_rows : int
     reach : float, default=1.0
         In radii.
+    precise : bool, default=True
+        Whether distances matter, or only who is near.
     """
 
-    def __init__(self, search: Search, algorithm: str, n_rows: int, reach: float = 1.0) -> None:
-        self.search, self.algorithm, self.reach = search, algorithm, reach
-        self.skin = SKIN
-        self._anchor = np.full((n_rows, search.points.rows.shape[1]), np.nan)
+    def __init__(
+        self,
+        search: Search,
+        algorithm: str,
+        n_rows: int,
+        reach: float = 1.0,
+        precise: bool = True,
+    ) -> None:
+        self.search, self.algorithm, self.reach, self.precise = search, algorithm, reach, precise
+        self._anchor, self._last = np.full((2, n_rows, search.points.rows.shape[1]), np.nan)
+        self._skin = np.zeros(n_rows)
+        self._too_wide = np.inf
+        self._searching = np.nan  # nanoseconds a row
         self._first, self._length = np.zeros((2, n_rows), dtype=np.intp)
         self._in_use = np.zeros(n_rows, dtype=bool)
         self._pool = np.empty(0, dtype=np.intp)
 
     def sets(self, rows: Integers, X: Floats) -> Iterator[tuple[Integers, ActiveSets]]:
         """Yield the active sets of the states `X` of some rows, block by block."""
-        listed = self._listed(rows, X)
+        listed = self._moved(X, self._anchor[rows]) <= self._skin[rows]
+        step = self._moved(X, self._last[rows])
+        self._last[rows] = X
         self._in_use[:] = False
         self._in_use[rows[listed]] = True
-        for chosen, answer in ((listed, self._looked_up), (~listed, self._searched)):
-            here = np.flatnonzero(chosen)
-            if here.size:
-                for part, sets in answer(rows[here], X[here]):
-                    yield here[part], sets
+        here, stale = np.flatnonzero(listed), np.flatnonzero(~listed)
+        if here.size:
+            for part, sets in self._looked_up(rows[here], X[here]):
+                yield here[part], sets
+        if stale.size:
+            for part, sets in self._searched(rows[stale], X[stale], self._next_skin(step[stale])):
+                yield stale[part], sets
 
-    def _listed(self, rows: Integers, X: Floats) -> np.ndarray:
-        """Return whether a state is still within the skin of where its list was made."""
+    def _moved(self, X: Floats, before: Floats) -> Floats:
+        """Return by how many radii rows have moved, rounded up; NaN if they are new."""
         points = self.search.points
         with np.errstate(over="ignore", invalid="ignore"):
-            moved = (X - self._anchor[rows]) * points.scale
-            distance = np.sqrt(np.einsum("ij,ij->i", moved, moved))
-        return distance <= SKIN * points.radius_squared**0.5 * (1.0 - _SLACK)
+            way = (X - before) * points.scale
+            return np.sqrt(np.einsum("ij,ij->i", way, way) / points.radius_squared) * (1 + _SLACK)
 
-    def _searched(self, rows: Integers, X: Floats) -> Iterator[tuple[Integers, ActiveSets]]:
+    def _next_skin(self, step: Floats) -> float:
+        """Return a skin that should last some steps; 0 if one as wide did not pay."""
+        known = step[np.isfinite(step)]
+        skin = FIRST
+        if known.size:
+            skin = float(np.clip(STEPS * np.median(known), NARROWEST, WIDEST))
+        return skin if skin < self._too_wide else 0.0
+
+    def _searched(
+        self, rows: Integers, X: Floats, skin: float
+    ) -> Iterator[tuple[Integers, ActiveSets]]:
         """Search among all points, and make new lists of what was found."""
         if self.algorithm == "auto":
             self.algorithm = self.search.choose(X, self.reach)
-        if self.algorithm == "tree":  # it looks at neighbours only as it is
-            self.skin = 0.0
-        found, skin = [], self.skin
-        for part, near in self.search.sets(X, self.algorithm, self.reach + skin):
-            self.skin = self.skin if self._pays(near) else 0.0
-            if self.skin:
+        precise = self.precise or skin > 0
+        blocks = self.search.sets(X, self.algorithm, self.reach + skin, precise)
+        if not skin:
+            yield from blocks
+            return
+        found = []
+        for part, near in blocks:
+            if skin < self._too_wide:
                 found.append((rows[part], X[part], near))
-            yield part, self._within(X[part], near) if skin else near
-        if self.skin:
-            self._keep(found)
+                self._too_wide = self._too_wide if self._pays(X, near) else skin / 2
+            yield part, self._within(X[part], near)
+        if skin < self._too_wide:
+            self._keep(found, skin)
 
-    def _pays(self, near: ActiveSets) -> bool:
-        """Return whether lists are short beside a pass over all points."""
-        n_features = self._anchor.shape[1]
-        listed = len(near.indices) * nanoseconds(DIRECT, n_features)
-        passed = len(near.covered) * len(self.search) * nanoseconds(SINGLE, n_features)
-        return listed <= _WORTH * passed
+    def _pays(self, X: Floats, near: ActiveSets) -> bool:
+        """Return whether looking at lists costs little beside a search for all of X."""
+        if np.isnan(self._searching):
+            cost = self.search.index(self.algorithm).cost(X, self.search.limit(self.reach), True)
+            self._searching = cost / len(X)
+        looking = len(near.indices) * nanoseconds(LOOK, X.shape[1])
+        return looking <= _WORTH * self._searching * len(near.covered)
 
-    def _keep(self, found: list[tuple[Integers, Floats, ActiveSets]]) -> None:
+    def _keep(self, found: list[tuple[Integers, Floats, ActiveSets]], skin: float) -> None:
         """Add lists to the pool, as far as it may grow; those of rows at rest go."""
         kept = np.flatnonzero(self._in_use & (self._length > 0))
         pool = [self._pool[in_segments(self._first[kept], self._length[kept])]]
@@ -95,7 +125,7 @@ class Lists:
             if size + len(near.indices) > self.search.most:
                 break
             self._anchor[rows], self._first[rows] = X, size + near.indptr[:-1]
-            self._length[rows] = np.diff(near.indptr)
+            self._length[rows], self._skin[rows] = np.diff(near.indptr), skin
             pool.append(near.indices)
             size += len(near.indices)
         self._pool = np.concatenate(pool)
@@ -117,7 +147,21 @@ class Lists:
         for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(ends // _BATCH)) + 1):
             length = self._length[rows[part]]
             point = self._pool[in_segments(self._first[rows[part]], length)]
-            squared = points.direct(queries[part], np.repeat(np.arange(len(part)), length), point)
+            query = np.repeat(np.arange(len(part)), length)
+            squared, inside = self._decided(queries[part], query, point, limit)
             u = squared / points.radius_squared
             sets = ActiveSets(np.concatenate([[0], np.cumsum(length)]), point, u)
-            yield part, sets.where(squared < limit)
+            yield part, sets.where(inside)
+
+    def _decided(
+        self, queries: Queries, query: Integers, point: Integers, limit: float
+    ) -> tuple[Floats, np.ndarray]:
+        """Return squared distances, rough ones unless they matter, and who is within reach."""
+        points = self.search.points
+        if self.precise or len(points.rows[0]) < _SINGLE_FEATURES:
+            squared = points.direct(queries, query, point)
+            return squared, squared < limit
+        lower, upper = self.search.refine.bounds(queries, query, point)
+        doubtful = np.flatnonzero(~((lower > limit) | (upper < limit)))
+        lower[doubtful] = points.direct(queries, query[doubtful], point[doubtful])
+        return lower, lower < limit

@@ -40,7 +40,7 @@ class PCA(Index):
         self.axes = min((axes[:, :m] for m in widths), key=price)
         self.product = _product(z, squares, self.axes)
 
-    def found(self, queries: Queries, limit: float) -> Iterator[Found]:
+    def found(self, queries: Queries, limit: float, precise: bool = True) -> Iterator[Found]:
         return verified(self.points, queries, self._proposals(queries, limit), limit)
 
     def cost(self, X: Floats, limit: float, listed: bool) -> float:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from .._math import Floats, Points, Queries
+import numpy as np
+
+from .._math import Floats, Integers, Points, Queries
 from ._index import DIRECT, SINGLE, Index, nanoseconds
 from ._sets import Found
 from ._single import Pairs, SingleProduct, centred, count, sampled, verified
@@ -15,14 +17,39 @@ class Refine(Index):
         super().__init__(points, weights)
         self.product = SingleProduct(points.lifted[:, :-2], points.lifted[:, -1])
 
-    def found(self, queries: Queries, limit: float) -> Iterator[Found]:
-        return verified(self.points, queries, self._proposals(queries, limit), limit)
+    def found(self, queries: Queries, limit: float, precise: bool = True) -> Iterator[Found]:
+        if precise:
+            return verified(self.points, queries, self._proposals(queries, limit), limit)
+        return self._rough(queries, limit)
 
     def cost(self, X: Floats, limit: float, listed: bool) -> float:
         sample = sampled(X)
         share = count(self._proposals(self.points.lift(sample), limit)) / len(sample)
         pairs = len(self.points) * nanoseconds(SINGLE, X.shape[1])
         return len(X) * (pairs + share * nanoseconds(DIRECT, X.shape[1]))
+
+    def _rough(self, queries: Queries, limit: float) -> Iterator[Found]:
+        """Decide only what single precision cannot."""
+        lifted, error = self.product.lift(*centred(queries)), self._error(queries)
+        for query, point, lower in self.product.bounded(lifted, limit):
+            squared = lower.astype(np.float64)
+            doubtful = np.flatnonzero(~(squared + error[query] < limit))
+            squared[doubtful] = self.points.direct(queries, query[doubtful], point[doubtful])
+            inside = squared < limit
+            yield query[inside], point[inside], squared[inside]
+
+    def bounds(self, queries: Queries, query: Integers, point: Integers) -> tuple[Floats, Floats]:
+        """Bound the squared distances of single pairs from below and above."""
+        lifted = self.product.lift(*centred(queries))
+        with np.errstate(over="ignore", invalid="ignore"):
+            lower = np.einsum("ij,ij->i", lifted[query], self.product.rows[point])
+        lower = lower.astype(np.float64)
+        return lower, lower + self._error(queries)[query]
+
+    def _error(self, queries: Queries) -> Floats:
+        """Bound how far below the squared distance a product is, for each query."""
+        largest = self.points.lifted[:, -1].max()
+        return 2.0 * (1.0 - self.product.shrunk) * (centred(queries)[1] + largest)
 
     def _proposals(self, queries: Queries, limit: float) -> Pairs:
         return self.product.within(self.product.lift(*centred(queries)), limit)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import cast
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
@@ -59,6 +60,11 @@ class Search:
             self._indexes[name] = BACK_ENDS[name](self.points, self.weights)
         return self._indexes[name]
 
+    @property
+    def refine(self) -> Refine:
+        """The back end that bounds single pairs."""
+        return cast(Refine, self.index("refine"))
+
     def prepare(self, algorithm: str) -> None:
         """Build what `algorithm` may need."""
         for name in self._suitable() if algorithm == "auto" else [algorithm]:
@@ -76,7 +82,7 @@ class Search:
         return self.points.radius_squared * reach**2
 
     def sets(
-        self, X: Floats, algorithm: str = "auto", reach: float = 1.0
+        self, X: Floats, algorithm: str = "auto", reach: float = 1.0, precise: bool = True
     ) -> Iterator[tuple[Integers, ActiveSets]]:
         """Yield the active sets of the float64 queries `X`, block by block.
 
@@ -87,6 +93,8 @@ class Search:
             How to search; the answer does not depend on it.
         reach : float, default=1.0
             Find the points within so many radii.
+        precise : bool, default=True
+            Whether the distances matter, or only who is near.
 
         Yields
         ------
@@ -98,12 +106,15 @@ class Search:
         order, limit = index.order(X), self.limit(reach)
         order = np.arange(len(X)) if order is None else order
         gather = partial(
-            ActiveSets.gather, n_points=len(self), limit=self.points.radius_squared, most=self.most
+            ActiveSets.gather,
+            limit=self.points.radius_squared,
+            most=self.most,
+            ascending=index.ascending,
         )
         start, size = 0, min(index.rows, max(1, self.most // min(len(self), TILE_COLUMNS)))
         while start < len(X):
             rows = order[start : start + size]
-            sets = gather(len(rows), index.found(self.points.lift(X[rows]), limit))
+            sets = gather(len(rows), index.found(self.points.lift(X[rows]), limit, precise))
             if sets is None:
                 size = len(rows) // 2
                 continue
@@ -147,8 +158,9 @@ class Search:
 
     def marked(self, X: Floats, algorithm: str = "auto", reach: float = 1.0) -> csr_array:
         """Return all active sets as sparse rows of booleans, in the order of `X`."""
-        blocks = [(rows, sets.marked(len(self))) for rows, sets in self.sets(X, algorithm, reach)]
-        return in_order(blocks, (len(X), len(self)))
+        blocks = self.sets(X, algorithm, reach, precise=False)
+        marked = [(rows, sets.marked(len(self))) for rows, sets in blocks]
+        return in_order(marked, (len(X), len(self)))
 
     @property
     def most(self) -> int:

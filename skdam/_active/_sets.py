@@ -27,9 +27,12 @@ class ActiveSets:
 
     @classmethod
     def gather(
-        cls, n_rows: int, found: Iterator[Found], *, n_points: int, limit: float, most: int
+        cls, n_rows: int, found: Iterator[Found], *, limit: float, most: int, ascending: bool
     ) -> Self | None:
-        """Join pairs in any order; None if several rows have more than `most` together."""
+        """Join pairs; None if several rows have more than `most` together.
+
+        Pairs that come in runs of ascending points, each by query and point, need no sort.
+        """
         parts, count = [], 0
         for part in found:
             count += len(part[0])
@@ -39,7 +42,10 @@ class ActiveSets:
         empty = np.empty(0, dtype=np.intp)
         parts.append((empty, empty, np.empty(0)))
         query, point, squared = (np.concatenate(part) for part in zip(*parts, strict=True))
-        order = np.argsort(query * n_points + point, kind="stable")
+        if ascending:
+            order = _stable_order(query, n_rows)
+        else:
+            order = np.argsort(query * (point.max(initial=0) + 1) + point)
         indptr = np.concatenate([[0], np.cumsum(np.bincount(query, minlength=n_rows))])
         return cls(indptr, point[order], squared[order] / limit)
 
@@ -67,3 +73,9 @@ class ActiveSets:
     def sums(self, values: Floats) -> Floats:
         """Add up one value per entry over each query's set."""
         return segment_sums(values, self.indptr)
+
+
+def _stable_order(query: Integers, n_rows: int) -> Integers:
+    """Return the order that sorts by query and keeps what is equal; small integers are counted."""
+    small = query.astype(np.uint16) if n_rows <= 2**16 else query
+    return np.argsort(small, kind="stable")

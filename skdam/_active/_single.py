@@ -60,6 +60,12 @@ class SingleProduct:
 
     def within(self, lifted: np.ndarray, limit: float, rows: slice = slice(None)) -> Pairs:
         """Yield (query, row) of all pairs that may be nearer than ``sqrt(limit)``, by tiles."""
+        return ((query, row) for query, row, _ in self.bounded(lifted, limit, rows))
+
+    def bounded(
+        self, lifted: np.ndarray, limit: float, rows: slice = slice(None)
+    ) -> Iterator[Found]:
+        """Yield the same with the lower bounds of their squared distances."""
         most = np.float32(min(limit * (1.0 + 2.0**-20), 1e38))
         start, stop, _ = rows.indices(len(self.rows))
         shape = len(lifted), min(TILE_COLUMNS, stop - start)
@@ -71,7 +77,7 @@ class SingleProduct:
                 np.matmul(lifted, self.rows[start + part.start : start + part.stop].T, out=squared)
             np.greater(squared, most, out=mask)  # not so for what is no number
             query, column = true_entries(np.logical_not(mask, out=mask))
-            yield query, start + part.start + column
+            yield query, start + part.start + column, squared[query, column]
 
 
 def centred(queries: Queries) -> tuple[Floats, Floats]:

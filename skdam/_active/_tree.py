@@ -112,6 +112,7 @@ class Tree(Index):
     """Leaves of a tree; those beyond reach of a group of queries are skipped."""
 
     rows = 1024
+    ascending = False
 
     def __init__(self, points: Points, weights: Floats) -> None:
         super().__init__(points, weights)
@@ -124,7 +125,7 @@ class Tree(Index):
     def order(self, X: Floats) -> Integers:
         return np.array(KDTree(X, leaf_size=SMALLEST // 2).get_arrays()[1])
 
-    def found(self, queries: Queries, limit: float) -> Iterator[Found]:
+    def found(self, queries: Queries, limit: float, precise: bool = True) -> Iterator[Found]:
         slack = self._rounding * limit
         for rows, near, inside in self._parts(queries.rows, limit, closed=False):
             place = self.leaves.members(np.append(near, inside))
