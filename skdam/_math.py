@@ -318,9 +318,9 @@ def _centred_means(
     anchor[single] = points.rows[indices[indptr[single]]]
     summation = csr_array((weights, indices, indptr), shape=(len(lengths), len(points)))
     sums = summation @ points.lifted  # of z, of 1, of |z|^2
-    offset = sums[:, :-2] / (np.where(lengths > 0, sums[:, -2], 1.0) * points.scale)[:, None]
+    offset = sums[:, :-2] / np.where(lengths > 0, sums[:, -2], 1.0)[:, None]
     offset[single] = 0.0
-    return anchor, offset
+    return anchor, offset / points.scale
 
 
 def _segment_batches(indptr: Integers, most: int) -> Iterator[slice]:

@@ -160,7 +160,8 @@ def test_rounding_of_a_mean_does_not_hide_that_it_is_stored():
     differs = 0
     for a, b in np.random.default_rng(0).uniform(0, 1, (50, 2)):
         memories = np.array([[a], [(a + b) / 2], [b]])
-        energy = KernelEnergy.of(memories, np.ones(3), KERNELS["epanechnikov"], 2.0)
+        weights = np.array([0.3, 1.0, 0.3])
+        energy = KernelEnergy.of(memories, weights, KERNELS["epanechnikov"], 2.0)
         state = energy.step(memories[:1])
         assert energy.recalled(state).tolist() == [1]
         differs += state.item() != memories[1].item()

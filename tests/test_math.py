@@ -121,11 +121,12 @@ def test_segment_sums_add_up_each_segment(lengths, seed):
     np.testing.assert_array_equal(_math.segment_sums(values, indptr), expected)
 
 
+@pytest.mark.parametrize("spread", [1.0, 100.0])  # about the common centre, or about a member
 @given(segments, st.integers(0, 2**32 - 1), st.sampled_from([1, 5, 2**20]))
-def test_weighted_offsets_are_means_whatever_the_batch(lengths, seed, elements):
+def test_weighted_offsets_are_means_whatever_the_batch(spread, lengths, seed, elements):
     rng = np.random.default_rng(seed)
-    rows, indptr = rng.normal(size=(6, 2)) + 1e8, np.concatenate([[0], np.cumsum(lengths)])
-    points = Points.measured(rows, 3.0)
+    rows = spread * rng.normal(size=(6, 2)) + 1e8
+    indptr, points = np.concatenate([[0], np.cumsum(lengths)]), Points.measured(rows, 3.0)
     indices, weights = rng.integers(0, 6, sum(lengths)), rng.uniform(1, 2, sum(lengths))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_math, "DIRECT_ELEMENTS", elements)
@@ -137,8 +138,19 @@ def test_weighted_offsets_are_means_whatever_the_batch(lengths, seed, elements):
             continue
         part = slice(start, stop)
         mean = np.average(rows[indices[part]] - rows[indices[start]], axis=0, weights=weights[part])
-        np.testing.assert_array_equal(anchor[i], rows[indices[start]])
-        np.testing.assert_allclose(offset[i], mean, atol=1e-14)
+        found = (anchor[i] - rows[indices[start]]) + offset[i]
+        np.testing.assert_allclose(found, mean, atol=1e-14 * spread)
+        whole = np.array([0, stop - start])
+        alone = _math.weighted_offsets(points, indices[part], weights[part], whole)
+        np.testing.assert_array_equal(alone, (anchor[[i]], offset[[i]]))
+
+
+@pytest.mark.parametrize("bandwidth", [0.01, 5.0])
+def test_means_of_a_lattice_are_exact(bandwidth):
+    rows = np.random.default_rng(0).integers(-8, 8, (64, 3)).astype(float)
+    points = Points.measured(rows, bandwidth)
+    anchor, offset = _math.weighted_offsets(points, np.arange(64), np.ones(64), np.array([0, 64]))
+    np.testing.assert_array_equal(anchor + offset, rows.mean(axis=0, keepdims=True))
 
 
 def test_mean_of_equal_rows_is_that_row_bit_for_bit():

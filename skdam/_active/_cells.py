@@ -46,7 +46,7 @@ class Cells(Index):
         self.radius = _radii(z, self.centres, cell)
         self.product = SingleProduct(z[self.place], squares[self.place])
 
-    def order(self, X: Floats) -> Integers:
+    def order(self, X: Floats, listed: bool) -> Integers:
         queries = self.points.lift(X)
         nearest = [
             _squared(centred(queries[rows])[0], self.centres).argmin(axis=1)

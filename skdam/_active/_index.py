@@ -73,6 +73,6 @@ class Index(ABC):
             total += np.bincount(query, terms, minlength=len(total))
         return total
 
-    def order(self, X: Floats) -> Integers | None:
+    def order(self, X: Floats, listed: bool) -> Integers | None:
         """Return an order in which queries near each other are neighbours, if that helps."""
         return None

@@ -98,10 +98,11 @@ class Lists:
         if not skin:
             yield from blocks
             return
-        found = []
+        found, room = [], self.search.most - self._length[self._in_use].sum()
         for part, near in blocks:
-            if skin < self._too_wide:
-                found.append((rows[part], X[part], near))
+            room -= len(near.indices)
+            if skin < self._too_wide and room >= 0:
+                found.append((rows[part], X[part], near.indptr, near.indices))
                 self._too_wide = self._too_wide if self._pays(X, near) else skin / 2
             yield part, self._within(X[part], near)
         if skin < self._too_wide:
@@ -115,19 +116,17 @@ class Lists:
         looking = len(near.indices) * nanoseconds(LOOK, X.shape[1])
         return looking <= _WORTH * self._searching * len(near.covered)
 
-    def _keep(self, found: list[tuple[Integers, Floats, ActiveSets]], skin: float) -> None:
-        """Add lists to the pool, as far as it may grow; those of rows at rest go."""
+    def _keep(self, found: list[tuple[Integers, Floats, Integers, Integers]], skin: float) -> None:
+        """Add (rows, states, indptr, indices) to the pool; lists of rows at rest go."""
         kept = np.flatnonzero(self._in_use & (self._length > 0))
         pool = [self._pool[in_segments(self._first[kept], self._length[kept])]]
         self._first[kept] = np.cumsum(self._length[kept]) - self._length[kept]
         size = len(pool[0])
-        for rows, X, near in found:
-            if size + len(near.indices) > self.search.most:
-                break
-            self._anchor[rows], self._first[rows] = X, size + near.indptr[:-1]
-            self._length[rows], self._skin[rows] = np.diff(near.indptr), skin
-            pool.append(near.indices)
-            size += len(near.indices)
+        for rows, X, indptr, indices in found:
+            self._anchor[rows], self._first[rows] = X, size + indptr[:-1]
+            self._length[rows], self._skin[rows] = np.diff(indptr), skin
+            pool.append(indices)
+            size += len(indices)
         self._pool = np.concatenate(pool)
 
     def _within(self, X: Floats, near: ActiveSets) -> ActiveSets:

@@ -103,7 +103,7 @@ class Search:
         sets : ActiveSets
         """
         index = self.index(self.choose(X, reach) if algorithm == "auto" else algorithm)
-        order, limit = index.order(X), self.limit(reach)
+        order, limit = index.order(X, listed=True), self.limit(reach)
         order = np.arange(len(X)) if order is None else order
         gather = partial(
             ActiveSets.gather,
@@ -131,7 +131,7 @@ class Search:
         if algorithm == "auto":
             algorithm = self.choose(X, listed=False)
         index, limit = self.index(algorithm), self.points.radius_squared
-        order = index.order(X)
+        order = index.order(X, listed=False)
         order = np.arange(len(X)) if order is None else order
         total, error = np.empty((2, len(X)))
         for part in slices(len(X), index.rows):

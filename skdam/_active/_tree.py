@@ -14,6 +14,7 @@ import numpy as np
 from sklearn.neighbors import KDTree
 
 from .._math import (
+    TERM_ERROR,
     UNIT_ROUNDOFF,
     Floats,
     Integers,
@@ -21,10 +22,10 @@ from .._math import (
     Queries,
     in_segments,
     slices,
-    true_entries,
 )
-from ._index import DIRECT, Index, nanoseconds
+from ._index import Index
 from ._sets import Found
+from ._single import centred, sampled
 from ._totals import Profile, steepest, weighted
 
 #: Points of a leaf, at least (and less than twice as many).
@@ -37,8 +38,11 @@ _TILE = 2**16
 _SLACK = 2.0**-40
 #: Roundings, of the mass of whole leaves, that their sum may be off by.
 _ROUNDINGS = 64.0
-#: Runs of queries that a cost is estimated from, and nanoseconds that a part and a pair cost.
-_SAMPLED, _PART, _PAIR = 8, 2.5e5, 2.0
+#: Runs of queries that a cost is estimated from; nanoseconds that a part and a pair of it cost,
+#: and a row that is listed and an entry of its list.
+_SAMPLED, _PART, _PAIR, _ROW, _LISTED = 8, 2.5e5, 2.0, 3e3, 50.0
+#: Entries that are listed at a time; coordinates beyond are cut off before they are squared.
+_BATCH, _FARTHEST = 2**18, 1e150
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +55,14 @@ class Leaves:
     high: Floats
 
     @classmethod
-    def of(cls, rows: Floats) -> Self:
-        """Split rows into leaves."""
-        _, place, nodes, bounds = KDTree(rows, leaf_size=LEAF).get_arrays()
+    def of(cls, tree: KDTree, rows: Floats) -> Self:
+        """Read the leaves off a tree."""
+        _, place, nodes, _ = tree.get_arrays()
         leaves = np.flatnonzero(nodes["is_leaf"])
-        leaves = leaves[np.argsort(nodes["idx_start"][leaves])]
-        start = np.append(nodes["idx_start"][leaves], len(rows))
-        return cls(np.array(place), start, *np.array(bounds)[:, leaves])
+        start = np.sort(nodes["idx_start"][leaves])
+        ordered = rows[place]
+        low, high = (side.reduceat(ordered, start, axis=0) for side in (np.minimum, np.maximum))
+        return cls(np.array(place), np.append(start, len(rows)), low, high)
 
     @cached_property
     def sizes(self) -> Integers:
@@ -116,27 +121,37 @@ class Tree(Index):
 
     def __init__(self, points: Points, weights: Floats) -> None:
         super().__init__(points, weights)
-        self.leaves = Leaves.of(points.rows)
+        self.tree = KDTree(_bounded(points.lifted[:, :-2]), leaf_size=LEAF)
+        self.leaves = Leaves.of(self.tree, points.rows)
         self.sorted_weights = weights[self.leaves.place]
         with np.errstate(over="ignore"):
             self.columns = np.ascontiguousarray((points.rows[self.leaves.place] * points.scale).T)
         self.sums = LeafSums.of(points, weights, self.leaves)
 
-    def order(self, X: Floats) -> Integers:
-        return np.array(KDTree(X, leaf_size=SMALLEST // 2).get_arrays()[1])
+    def order(self, X: Floats, listed: bool) -> Integers | None:
+        return None if listed else _tree_order(X)
 
     def found(self, queries: Queries, limit: float, precise: bool = True) -> Iterator[Found]:
-        slack = self._rounding * limit
-        for rows, near, inside in self._parts(queries.rows, limit, closed=False):
-            place = self.leaves.members(np.append(near, inside))
-            for columns, squared in self._distances(queries.rows[rows], place):
-                query, column = true_entries(~(squared > limit + slack))
-                value, point = squared[query, column], self.leaves.place[place[columns][column]]
-                query += rows.start
-                doubtful = np.flatnonzero(~(value < limit - slack))
-                value[doubtful] = self.points.direct(queries, query[doubtful], point[doubtful])
-                inside = value < limit
-                yield query[inside], point[inside], value[inside]
+        X, reach, error = self._reach(queries, limit)
+        counts = self.tree.query_radius(X, reach, count_only=True)
+        full = np.flatnonzero(np.diff(np.cumsum(counts) // _BATCH))
+        for part in np.split(np.arange(len(X)), full + 1):
+            points, distances = self.tree.query_radius(X[part], reach[part], return_distance=True)
+            query, point = np.repeat(part, counts[part]), np.concatenate(points)
+            squared = np.concatenate(distances) ** 2
+            depth = (error / (TERM_ERROR if precise else 1.0))[query]
+            doubtful = np.flatnonzero(~(squared < limit - depth))
+            squared[doubtful] = self.points.direct(queries, query[doubtful], point[doubtful])
+            inside = squared < limit
+            yield query[inside], point[inside], squared[inside]
+
+    def _reach(self, queries: Queries, limit: float) -> tuple[Floats, Floats, Floats]:
+        """Return queries for the tree, how far to look, and the error of what it finds."""
+        z, squares = centred(queries)
+        size = np.sqrt(squares) + self.points.sizes.max()
+        error = _ROUNDINGS * UNIT_ROUNDOFF * (size * limit**0.5 + limit)
+        error = np.minimum(error, _FARTHEST)
+        return _bounded(z), np.sqrt(limit + error), error
 
     def totals(self, queries: Queries, kernel: Profile, limit: float) -> tuple[Floats, Floats]:
         total, error = np.zeros((2, len(queries)))
@@ -153,17 +168,17 @@ class Tree(Index):
         return total, error
 
     def cost(self, X: Floats, limit: float, listed: bool) -> float:
-        order = self.order(X)
-        runs = range(0, len(X), max(LARGEST, len(X) // _SAMPLED))
-        seen, spent = 0, 0.0
-        for start in runs:
+        if listed:
+            sample = self.points.lift(sampled(X))
+            counts = self.tree.query_radius(*self._reach(sample, limit)[:2], count_only=True)
+            return len(X) * (_ROW + counts.mean() * _LISTED)
+        order, seen, spent = _tree_order(X), 0, 0.0
+        for start in range(0, len(X), max(LARGEST, len(X) // _SAMPLED)):
             run = X[order[start : start + LARGEST]]
             seen += len(run)
-            for rows, near, inside in self._parts(run, limit, closed=not listed):
-                n = rows.stop - rows.start
-                spent += _PART + n * self.leaves.sizes[near].sum() * _PAIR
-                if listed:
-                    spent += n * self.leaves.sizes[inside].sum() * nanoseconds(DIRECT, X.shape[1])
+            for rows, near, _ in self._parts(run, limit, closed=True):
+                pairs = (rows.stop - rows.start) * self.leaves.sizes[near].sum()
+                spent += _PART + pairs * _PAIR
         return len(X) / seen * spent
 
     def _parts(self, X: Floats, limit: float, closed: bool) -> Iterator[Part]:
@@ -223,3 +238,13 @@ def _squares(x: Floats, y: Floats) -> Floats:
     with np.errstate(over="ignore", invalid="ignore"):
         side = np.subtract.outer(x, y)
         return np.multiply(side, side, out=side)
+
+
+def _bounded(z: Floats) -> Floats:
+    """Cut off what could not be squared; points only come nearer by that."""
+    return np.clip(z, -_FARTHEST, _FARTHEST)
+
+
+def _tree_order(X: Floats) -> Integers:
+    """Return an order in which rows near each other are neighbours."""
+    return np.array(KDTree(X, leaf_size=SMALLEST // 2).get_arrays()[1])
