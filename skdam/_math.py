@@ -352,14 +352,18 @@ class LogSum:
         self.vectors = np.zeros((n_rows, n_features))
 
     def add(self, terms: Floats, vectors: Floats) -> None:
-        """Take in a tile of terms (n_rows, m) and the m vectors that they weigh."""
+        """Take in a tile of terms (n_rows, m), overwritten, and the m vectors that they weigh."""
         peak = np.maximum(self.peak, terms.max(axis=1))
         safe = np.where(np.isfinite(peak), peak, 0.0)
         fading = np.exp(self.peak - safe)
-        shares = np.exp(np.maximum(terms - safe[:, None], -700.0))
+        terms -= safe[:, None]
+        if terms.min() < -700.0:
+            np.clip(terms, -700.0, 0.0, out=terms)
+        shares = np.exp(terms, out=terms)
         self.peak = peak
-        self.total = self.total * fading + shares.sum(axis=1)
-        self.vectors = self.vectors * fading[:, None] + shares @ vectors
+        self.total = self.total * fading + shares @ np.ones(shares.shape[1])
+        if vectors.shape[1]:
+            self.vectors = self.vectors * fading[:, None] + shares @ vectors
 
     def log(self) -> Floats:
         """Return the logarithm of the sum so far."""

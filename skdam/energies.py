@@ -10,9 +10,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ._flow import Flow
+from ._log_sums import kernel_sums
 from ._math import Floats, Integers, nearest, rounding_of_means
 from ._patterns import Patterns
-from ._sums import KernelSums, Walk, kernel_sums
+from ._sums import KernelSums, Walk
 from .kernels import Kernel
 
 __all__ = ["KernelEnergy"]

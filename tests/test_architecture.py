@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "skdam"
 FLOORS = [
     {"_active", "_math", "_validation", "_version"},
     {"kernels", "potentials", "metrics"},
-    {"_patterns", "_sums", "_flow", "energies", "feature_maps", "datasets"},
+    {"_patterns", "_sums", "_log_sums", "_flow", "energies", "feature_maps", "datasets"},
     {"dynamics"},
     {"bandwidths", "learning"},
     {"memories"},

@@ -168,7 +168,7 @@ def test_log_sum_is_scipys_whatever_the_tiles(terms, width):
     vectors = np.random.default_rng(0).normal(size=(7, 2))
     running = _math.LogSum(3, 2)
     for start in range(0, 7, width):
-        running.add(terms[:, start : start + width], vectors[start : start + width])
+        running.add(terms[:, start : start + width].copy(), vectors[start : start + width])
     expected = logsumexp(terms, axis=1)
     np.testing.assert_allclose(running.log(), expected, rtol=1e-15, atol=1e-14)
     shares = np.exp(terms - expected[:, None])

@@ -7,5 +7,6 @@ same sets, bit for bit: membership is the truth of ``points.direct(...) < limit`
 from ._lists import Lists
 from ._search import BACK_ENDS, Search, in_order
 from ._sets import ActiveSets
+from ._tree import near_together
 
-__all__ = ["BACK_ENDS", "ActiveSets", "Lists", "Search", "in_order"]
+__all__ = ["BACK_ENDS", "ActiveSets", "Lists", "Search", "in_order", "near_together"]

@@ -61,6 +61,11 @@ class Search:
         return self._indexes[name]
 
     @property
+    def tree(self) -> Tree:
+        """The back end that knows what is far behind the nearest point."""
+        return cast(Tree, self.index("tree"))
+
+    @property
     def refine(self) -> Refine:
         """The back end that bounds single pairs."""
         return cast(Refine, self.index("refine"))

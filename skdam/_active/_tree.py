@@ -129,7 +129,7 @@ class Tree(Index):
         self.sums = LeafSums.of(points, weights, self.leaves)
 
     def order(self, X: Floats, listed: bool) -> Integers | None:
-        return None if listed else _tree_order(X)
+        return None if listed else near_together(X)
 
     def found(self, queries: Queries, limit: float, precise: bool = True) -> Iterator[Found]:
         X, reach, error = self._reach(queries, limit)
@@ -167,12 +167,24 @@ class Tree(Index):
             error[rows] += self._rounding * self.sums.mass[near].sum() * steepest(kernel)
         return total, error
 
+    def relevant(self, X: Floats, limit: float, margin: float) -> Iterator[tuple[Integers, Floats]]:
+        """Yield (points, squared distances), without what is far behind the nearest point.
+
+        Left out is only what is farther from each row than its nearest point by more than `margin`,
+        in squared distances and units of `limit`.
+        """
+        gap, span = self._boxes(X, np.arange(len(self.leaves.sizes)))
+        near = np.flatnonzero(gap <= (span.min() + margin * limit) * (1.0 + _SLACK))
+        place = self.leaves.members(near)
+        for columns, squared in self._distances(X, place):
+            yield self.leaves.place[place[columns]], squared
+
     def cost(self, X: Floats, limit: float, listed: bool) -> float:
         if listed:
             sample = self.points.lift(sampled(X))
             counts = self.tree.query_radius(*self._reach(sample, limit)[:2], count_only=True)
             return len(X) * (_ROW + counts.mean() * _LISTED)
-        order, seen, spent = _tree_order(X), 0, 0.0
+        order, seen, spent = near_together(X), 0, 0.0
         for start in range(0, len(X), max(LARGEST, len(X) // _SAMPLED)):
             run = X[order[start : start + LARGEST]]
             seen += len(run)
@@ -207,6 +219,12 @@ class Tree(Index):
 
     def _reached(self, X: Floats, leaves: Integers, limit: float) -> tuple[Integers, Integers]:
         """Return which leaves are partly, and which wholly, within reach of all the rows' box."""
+        gap, span = self._boxes(X, leaves)
+        inside = span * (1.0 + _SLACK) < limit
+        return leaves[(gap <= limit * (1.0 + _SLACK)) & ~inside], leaves[inside]
+
+    def _boxes(self, X: Floats, leaves: Integers) -> tuple[Floats, Floats]:
+        """Return the least and largest squared distances of leaves' boxes from the rows' box."""
         low, high = X.min(axis=0), X.max(axis=0)
         gap, span = np.zeros((2, len(leaves)))
         with np.errstate(over="ignore", under="ignore"):
@@ -215,8 +233,7 @@ class Tree(Index):
                 side = np.maximum(np.maximum(below - high[j], low[j] - above), 0.0)
                 gap += (side * self.points.scale) ** 2
                 span += (np.maximum(above - low[j], high[j] - below) * self.points.scale) ** 2
-        inside = span * (1.0 + _SLACK) < limit
-        return leaves[(gap <= limit * (1.0 + _SLACK)) & ~inside], leaves[inside]
+        return gap, span
 
     def _distances(self, X: Floats, place: Integers) -> Iterator[tuple[slice, Floats]]:
         """Yield squared distances of rows and places, some places at a time, by differences."""
@@ -245,6 +262,6 @@ def _bounded(z: Floats) -> Floats:
     return np.clip(z, -_FARTHEST, _FARTHEST)
 
 
-def _tree_order(X: Floats) -> Integers:
+def near_together(X: Floats) -> Integers:
     """Return an order in which rows near each other are neighbours."""
     return np.array(KDTree(X, leaf_size=SMALLEST // 2).get_arrays()[1])
