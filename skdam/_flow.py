@@ -18,11 +18,12 @@ With s the distance to c, W the weight of B and ``S_c`` the sum S over B at c, t
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from ._active import ActiveSets, in_order
+from ._active import ActiveSets, Lists, in_order
 from ._math import Floats, Integers, rounding_of_means, weighted_offsets
 from ._patterns import Patterns
 
@@ -59,17 +60,28 @@ class Flow:
     patterns: Patterns
     epsilon: float
     algorithm: str
+    lists: Lists
+
+    @classmethod
+    def of(cls, patterns: Patterns, epsilon: float, algorithm: str, n_rows: int) -> Self:
+        """Prepare the flow of n rows: who may be met before the next centroid is within 2 r."""
+        lists = Lists(patterns.search, algorithm, n_rows, reach=2.0 * (1.0 + _SLACK))
+        return cls(patterns, epsilon, algorithm, lists)
 
     def members(self, X: Floats) -> csr_array:
         """Return the distinct memories strictly within the radius of each state."""
         return self.patterns.search.marked(X, self.algorithm)
 
-    def next_event(self, X: Floats, inside: csr_array, held: np.ndarray | None = None) -> Event:
-        """Follow each state until a sphere is crossed, or to its limit; `held` coordinates stay."""
+    def next_event(
+        self, live: Integers, X: Floats, inside: csr_array, held: np.ndarray | None = None
+    ) -> Event:
+        """Follow the states of live rows until a sphere is crossed, or to their limits.
+
+        Coordinates that are `held` stay.
+        """
         state, t, duration = X.copy(), np.empty(len(X)), np.empty(len(X))
         flips = []
-        reach = 2.0 * (1.0 + _SLACK)
-        for rows, near in self.patterns.search.sets(X, self.algorithm, reach):
+        for rows, near in self.lists.sets(live, X):
             leg = self._leg(X[rows], inside[rows], None if held is None else held[rows])
             spheres = self._spheres(leg, near)
             t[rows], crossed = spheres.first(leg)

@@ -32,6 +32,8 @@ __all__ = [
 #: Compact kernels: the default radius as a share of the median nearest-neighbour distance.
 #: It stays off every ratio of distances of one-hot, grid and +-1 data (below 400 features).
 NEAREST_SHARE = 0.95
+#: Memories that are left out in turn by "loo": all, or so many of them.
+LEFT_OUT = 4096
 
 
 class KernelModel(Protocol):
@@ -305,13 +307,15 @@ def _silverman(rows: Floats, weights: Floats, kernel: Kernel) -> float:
 
 def _leave_one_out(rows: Floats, weights: Floats, kernel: Kernel) -> float:
     """Maximise the leave-one-out likelihood: a grid in log bandwidth, then its best bracket."""
+    some = np.arange(0, len(rows), -(-len(rows) // LEFT_OUT))
 
     def loss(log_bandwidth: float) -> float:
         bandwidth = unit * float(np.exp(log_bandwidth))
-        return -float(weights @ KernelEnergy.of(rows, weights, kernel, bandwidth).left_out())
+        return -float(weights[some] @ energy.at(bandwidth).left_out(some))
 
     distances = _nearest_distances(rows)
     unit, reach = float(distances.max()), _diameter_bound(rows)
+    energy = KernelEnergy.of(rows, weights, kernel, unit)
     if np.isfinite(kernel.support):  # below `unit` some memory is out of reach of all others
         grid = np.linspace(1e-6, np.log(2.0 * reach / unit), 25)
     else:  # at the optimum the mean of u is D

@@ -41,7 +41,9 @@ class FlowingEnergy(Protocol):
     def members(self, X: np.ndarray) -> csr_array:
         """Return which memories pull on each state, as rows."""
 
-    def next_event(self, X: np.ndarray, inside: csr_array, held: np.ndarray | None) -> Event:
+    def next_event(
+        self, live: np.ndarray, X: np.ndarray, inside: csr_array, held: np.ndarray | None
+    ) -> Event:
         """Return where the states get to before another memory pulls on them."""
 
 
@@ -222,7 +224,7 @@ def gradient_flow(
 
     Parameters
     ----------
-    flow : object with ``members(X)`` and ``next_event(X, inside, held)``
+    flow : object with ``members(X)`` and ``next_event(live, X, inside, held)``
     X : ndarray of shape (n, D), float64
         Starts.
     max_iter : int
@@ -240,7 +242,7 @@ def gradient_flow(
 
     def advance(live: np.ndarray, before: np.ndarray) -> Advanced:
         nonlocal inside
-        event = flow.next_event(before, inside, None if held is None else held[live])
+        event = flow.next_event(live, before, inside, None if held is None else held[live])
         inside = event.inside[~event.ended]
         return event.state, event.ended, event.duration
 

@@ -3,7 +3,7 @@
 May change before 1.0.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -72,6 +72,16 @@ class KernelEnergy:
         """Bind a kernel to memories (float64, C order)."""
         return cls(Patterns.of(memories, weights, bandwidth), kernel, bandwidth)
 
+    def prepare(self, algorithm: str) -> None:
+        """Build now what the search would build when first asked."""
+        if np.isfinite(self.kernel.support):
+            self.patterns.search.prepare(algorithm)
+
+    def at(self, bandwidth: float) -> Self:
+        """Return the energy at another bandwidth of about the same size."""
+        patterns = replace(self.patterns, search=self.patterns.search.at(bandwidth))
+        return replace(self, patterns=patterns, bandwidth=bandwidth)
+
     @property
     def sums(self) -> KernelSums:
         """The sums over memories that everything below is made of."""
@@ -92,12 +102,13 @@ class KernelEnergy:
         """Return log S - log(sum of weights) - log Z, the normalised log density (epsilon = 0)."""
         return self._normalised(self.sums.log_sum(X), self.patterns.weights.sum())
 
-    def left_out(self) -> Floats:
-        """Return the log density of each distinct memory under all the others."""
+    def left_out(self, index: Integers | None = None) -> Floats:
+        """Return the log density of each distinct memory, or some, under all the others."""
         rows, weights = self.patterns.points.rows, self.patterns.weights
+        index = np.arange(len(rows)) if index is None else index
         before, after = np.cumsum(weights), np.cumsum(weights[::-1])[::-1]
         others = np.append(0.0, before[:-1]) + np.append(after[1:], 0.0)  # no difference: exact
-        return self._normalised(self.sums.log_sum(rows, skip=np.arange(len(rows))), others)
+        return self._normalised(self.sums.log_sum(rows[index], skip=index), others[index])
 
     def gradient(self, X: Floats) -> Floats:
         r"""Return the gradient of E in data units; 0 off the support.
@@ -124,9 +135,9 @@ class KernelEnergy:
         """Return `step` and `covers` for n rows that move."""
         return self.sums.walk(n_rows)
 
-    def flow(self) -> Flow:
-        """Return the exact gradient flow, for the Epanechnikov kernel alone."""
-        return Flow(self.patterns, self.epsilon, self.algorithm)
+    def flow(self, n_rows: int) -> Flow:
+        """Return the exact gradient flow of n rows, for the Epanechnikov kernel alone."""
+        return Flow.of(self.patterns, self.epsilon, self.algorithm, n_rows)
 
     def covers(self, X: Floats) -> np.ndarray:
         """Return whether each state lies on the support, S(x) > 0."""

@@ -1,8 +1,10 @@
 """The back ends over one set of points, and the choice among them."""
 
 from collections.abc import Iterator
+from copy import copy
+from dataclasses import replace
 from functools import partial
-from typing import cast
+from typing import Self, cast
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
@@ -54,6 +56,12 @@ class Search:
     def __len__(self) -> int:
         return len(self.points)
 
+    def at(self, radius: float) -> Self:
+        """Return the same search for another radius, in data units; it shares what was built."""
+        other = copy(self)
+        other.points = replace(self.points, radius_squared=(radius * self.points.scale) ** 2)
+        return other
+
     def index(self, name: str) -> Index:
         """Return a back end, built when first asked for."""
         if name not in self._indexes:
@@ -72,8 +80,11 @@ class Search:
 
     def prepare(self, algorithm: str) -> None:
         """Build what `algorithm` may need."""
-        for name in self._suitable() if algorithm == "auto" else [algorithm]:
-            self.index(name)
+        if algorithm != "auto":
+            self.index(algorithm)
+        elif len(self) ** 2 > _FEW_PAIRS:
+            for name in self._suitable():
+                self.index(name)
 
     def choose(self, X: Floats, reach: float = 1.0, listed: bool = True) -> str:
         """Return the back end that a few of these queries find cheapest."""

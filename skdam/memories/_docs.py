@@ -16,12 +16,20 @@ _SHARED = {
     - "scott", "silverman": the rules of density estimation,
       ``s n^(-1/(D+4))``, times ``(4/(D+2))^(1/(D+4))`` for the latter, with s^2 the mean variance
       of a feature, times the canonical ratio of the kernel to the Gaussian.
-    - "loo": maximises the leave-one-out likelihood; costs some forty passes over K^2 pairs.""",
-    "algorithm": """algorithm : {"auto", "gemm", "refine"}, default="auto"
-    Back end of the exact radius search: a float64 matrix product ("gemm", for dense sets), a
-    float32 one that proposes what float64 decides ("refine", for sparse sets), or the one that
-    suits a sample of the queries ("auto"). It changes no active set, and no score beyond twelve
-    digits.""",
+    - "loo": maximises the leave-one-out likelihood, of at most 4096 memories evenly spaced in
+      lexicographic order; costs some forty passes over so many times K pairs.""",
+    "algorithm": """algorithm : {"auto", "tree", "gemm", "refine", "pca", "cells"}, default="auto"
+    Back end of the exact radius search. It changes no active set, and no score beyond twelve
+    digits:
+
+    - "tree": a k-d tree, for few features; whole leaves within reach add up in closed form.
+    - "gemm": a float64 matrix product, for many active memories.
+    - "refine": a float32 product proposes, float64 decides; for few active memories.
+    - "pca": the same in the leading principal coordinates, for data near a flat of low dimension.
+    - "cells": the same in those k-means cells that are within reach, for clustered data.
+    - "auto": what costs least for a small sample of the queries.
+
+    `fit` builds what the choice needs. A Gaussian knows the tree and products.""",
     "dynamics": """dynamics : {"mean_shift", "flow"}, default="mean_shift"
     How a state moves: to the mean of the memories that pull on it, until it stays; or along the
     gradient flow ``dx/dt = -grad E``, followed exactly from each change of its active set to the

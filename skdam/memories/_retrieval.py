@@ -60,11 +60,11 @@ class Retrieval:
 
     def _flow(self, start: np.ndarray, known: np.ndarray | None, record: bool) -> Settled:
         """Follow the flow, block by block: it carries who is a member of what."""
-        flow, n_patterns = self.energy.flow(), len(self.energy.patterns.first)
+        n_patterns = len(self.energy.patterns.first)
         most = self.max_iter * n_patterns
         parts = [
             gradient_flow(
-                flow,
+                self.energy.flow(rows.stop - rows.start),
                 start[rows],
                 max_iter=most,
                 held=None if known is None else known[rows],

@@ -6,9 +6,13 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array
 
+from .._active import Search
 from .._math import Floats, Integers, Points, Queries, row_blocks, weighted_offsets
 from .._patterns import Patterns
 from ..energies import KernelEnergy
+
+#: Points are first looked for so many radii beyond the rim; the slack of that.
+_BEYOND, _SLACK = 0.25, 1e-9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,7 +79,7 @@ def describe_minima(energy: KernelEnergy, sets: csr_array, complete: bool) -> Mi
         points=points,
         energies=energy.value(points),
         members=np.split(copies.indices, copies.indptr[1:-1]) if len(points) else [],
-        margins=nearest_to_rim(patterns.points, points, energy.bandwidth, 1)[1][:, 0],
+        margins=nearest_to_rim(patterns.search, points, 1)[1][:, 0],
         is_emergent=(np.diff(sets.indptr) > 1) & (energy.recalled(points) < 0),
         complete=complete,
     )
@@ -101,23 +105,42 @@ def centroids(patterns: Patterns, sets: csr_array) -> Floats:
     return anchor + offset
 
 
-def nearest_to_rim(points: Points, X: Floats, radius: float, most: int) -> tuple[Integers, Floats]:
+def nearest_to_rim(search: Search, X: Floats, most: int) -> tuple[Integers, Floats]:
     """Return the points whose spheres are nearest to each row, and how near these are.
 
-    The nearest come first, and of equally near ones those of the lower index.
+    The nearest come first, and of equally near ones those of the lower index.  Points somewhat
+    beyond the radius are looked at first, and all only where these do not settle it.
     """
-    most = min(most, len(points))
-    index, gap = np.empty((len(X), most), dtype=np.intp), np.empty((len(X), most))
-    for rows in row_blocks(len(X), 64 * len(points)):
-        queries = points.lift(X[rows])
-        low, high = _gap_bounds(points, queries, radius)
-        query, point = np.nonzero(low <= np.partition(high, most - 1, axis=1)[:, most - 1 : most])
-        exact = np.abs(points.distances(queries, query, point) - radius)
-        order = np.lexsort((exact, query))  # stable: points come in ascending order
-        first = np.searchsorted(query[order], np.arange(len(queries)))
-        best = order[first[:, None] + np.arange(most)]
-        index[rows], gap[rows] = point[best], exact[best]
+    points = search.points
+    most, radius = min(most, len(points)), points.radius_squared**0.5 / points.scale
+    index, gap = np.zeros((len(X), most), dtype=np.intp), np.full((len(X), most), np.inf)
+    for rows, near in search.sets(X, reach=1.0 + _BEYOND, precise=False):
+        enough = np.flatnonzero(np.diff(near.indptr) >= most)
+        keep = np.isin(near.query, enough)
+        query = np.searchsorted(enough, near.query[keep])
+        place = rows[enough]
+        index[place], gap[place] = _nearest_gaps(
+            points, X[place], radius, query, near.indices[keep], most
+        )
+    unsure = np.flatnonzero(~(gap[:, -1] <= _BEYOND * radius * (1.0 - _SLACK)))
+    for part in row_blocks(len(unsure), 64 * len(points)):
+        rows = unsure[part]
+        low, high = _gap_bounds(points, points.lift(X[rows]), radius)
+        worst = np.partition(high, most - 1, axis=1)[:, most - 1 : most]
+        query, point = np.nonzero(low <= worst)
+        index[rows], gap[rows] = _nearest_gaps(points, X[rows], radius, query, point, most)
     return index, gap
+
+
+def _nearest_gaps(
+    points: Points, X: Floats, radius: float, query: Integers, point: Integers, most: int
+) -> tuple[Integers, Floats]:
+    """Return the `most` smallest gaps of each row among pairs, in ascending order of the point."""
+    exact = np.abs(points.distances(points.lift(X), query, point) - radius)
+    order = np.lexsort((exact, query))  # stable
+    first = np.searchsorted(query[order], np.arange(len(X)))
+    best = order[first[:, None] + np.arange(most)]
+    return point[best], exact[best]
 
 
 def _gap_bounds(points: Points, queries: Queries, radius: float) -> tuple[Floats, Floats]:

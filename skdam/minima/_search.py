@@ -207,7 +207,7 @@ def _flips(energy: KernelEnergy, states: Floats) -> Floats:
     if not len(states):
         return states
     points = energy.patterns.points
-    near = nearest_to_rim(points, states, energy.bandwidth, FLIPS)[0]
+    near = nearest_to_rim(energy.patterns.search, states, FLIPS)[0]
     sets = energy.patterns.search.marked(states)[np.repeat(np.arange(len(near)), near.shape[1])]
     flipped = csr_array(sets != _indicator(near.reshape(-1, 1), len(points)))
     return centroids(energy.patterns, flipped[np.diff(flipped.indptr) > 0])
