@@ -40,7 +40,7 @@ doc: $(VENV)/.doc
 bench: $(VENV)/.test
 	$(bin)/python -W ignore benchmarks/accuracy.py
 	$(bin)/python benchmarks/minima.py
-	$(bin)/python benchmarks/back_ends.py
+	$(bin)/python -W ignore benchmarks/report.py
 
 clean:
 	rm -rf .venv .venv-oldest doc/_build doc/generated doc/examples

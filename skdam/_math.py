@@ -240,14 +240,22 @@ def _near_pairs(
 def true_entries(mask: np.ndarray) -> tuple[Integers, Integers]:
     """Return (row, column) of the true entries of a matrix, fast where they are few."""
     flat = np.ascontiguousarray(mask).reshape(-1)
-    if flat.size % 8:
-        found = np.flatnonzero(flat)
-    else:  # false ones are skipped eight at a time
-        words = np.flatnonzero(flat.view(np.uint64) != 0)
-        word, byte = np.nonzero(flat.reshape(-1, 8)[words])
-        found = words[word] * 8 + byte
-    row, column = np.divmod(found, mask.shape[1])
-    return row, column
+    found = _sparse_entries(flat) if flat.size % 8 == 0 else np.flatnonzero(flat)
+    width = mask.shape[1]
+    if width & (width - 1):
+        row, column = np.divmod(found, width)
+        return row, column
+    return found >> (width.bit_length() - 1), found & (width - 1)  # no division
+
+
+def _sparse_entries(flat: np.ndarray) -> Integers:
+    """Return the places of true entries, skipping false ones eight at a time if that pays."""
+    occupied = flat.view(np.uint64) != 0
+    words = np.flatnonzero(occupied)
+    if len(words) > len(occupied) // 8:
+        return np.flatnonzero(flat)
+    entry = np.flatnonzero(flat.reshape(-1, 8)[words])
+    return words[entry >> 3] * 8 + (entry & 7)
 
 
 def row_counts(mask: np.ndarray) -> Integers:
