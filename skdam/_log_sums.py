@@ -179,6 +179,9 @@ class UnboundedSums(KernelSums):
         """Return whether a tree leaves out most of the terms, or was asked for."""
         if self.kernel.rate is None or self.algorithm not in ("auto", "tree"):
             return False
+        sizes = self.points.lift(X).sizes.max(initial=0.0), self.points.sizes.max()
+        if not np.isfinite(sizes).all():  # too far apart to be squared
+            return False
         if self.algorithm == "tree":
             return True
         if X.shape[1] > TREE_FEATURES or len(X) * len(self.points) < MANY_PAIRS:
