@@ -8,9 +8,18 @@ os.environ["MPLBACKEND"] = "agg"
 import sys
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("exact", deadline=None, derandomize=True, max_examples=50)
+from skdam._active import BACK_ENDS, Search
+
+settings.register_profile(
+    "exact",
+    deadline=None,
+    derandomize=True,
+    max_examples=50,
+    # `each_back_end` is the same for all examples of a test
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 settings.load_profile("exact")
 
 
@@ -19,3 +28,9 @@ def _close_figures():
     yield
     if "matplotlib.pyplot" in sys.modules:
         sys.modules["matplotlib.pyplot"].close("all")
+
+
+@pytest.fixture(params=BACK_ENDS)
+def each_back_end(request, monkeypatch):
+    """Let "auto" take one back end after another: modules of exactness tests use it throughout."""
+    monkeypatch.setattr(Search, "choose", lambda *_, **__: request.param)

@@ -11,6 +11,8 @@ from skdam._math import UNIT_ROUNDOFF
 from skdam.energies import KernelEnergy
 from skdam.kernels import KERNELS
 
+pytestmark = pytest.mark.usefixtures("each_back_end")
+
 every_kernel = pytest.mark.parametrize("name", KERNELS)
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=str)
 few_scenes = pytest.mark.parametrize(

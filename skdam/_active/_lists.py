@@ -50,7 +50,7 @@ class Lists:
     ) -> None:
         self.search, self.algorithm, self.reach, self.precise = search, algorithm, reach, precise
         self._anchor, self._last = np.full((2, n_rows, search.points.rows.shape[1]), np.nan)
-        self._skin = np.zeros(n_rows)
+        self._skin = np.full(n_rows, -1.0)  # no list
         self._too_wide = np.inf
         self._searching = np.nan  # nanoseconds a row
         self._first, self._length = np.zeros((2, n_rows), dtype=np.intp)
@@ -118,7 +118,8 @@ class Lists:
 
     def _keep(self, found: list[tuple[Integers, Floats, Integers, Integers]], skin: float) -> None:
         """Add (rows, states, indptr, indices) to the pool; lists of rows at rest go."""
-        kept = np.flatnonzero(self._in_use & (self._length > 0))
+        self._skin[~self._in_use] = -1.0
+        kept = np.flatnonzero(self._in_use)
         pool = [self._pool[in_segments(self._first[kept], self._length[kept])]]
         self._first[kept] = np.cumsum(self._length[kept]) - self._length[kept]
         size = len(pool[0])

@@ -118,6 +118,8 @@ class Search:
             The rows of `X` that this block answers.
         sets : ActiveSets
         """
+        if not len(X):
+            return
         index = self.index(self.choose(X, reach) if algorithm == "auto" else algorithm)
         order, limit = index.order(X, listed=True), self.limit(reach)
         order = np.arange(len(X)) if order is None else order
@@ -144,6 +146,8 @@ class Search:
 
         It is right to `SUM_ERROR`: what a product cannot promise is added up again exactly.
         """
+        if not len(X):
+            return np.empty(0)
         if algorithm == "auto":
             algorithm = self.choose(X, listed=False)
         index, limit = self.index(algorithm), self.points.radius_squared

@@ -15,6 +15,8 @@ from sklearn import config_context
 
 from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory, enumerate_minima
 
+pytestmark = pytest.mark.usefixtures("each_back_end")
+
 FlowMemory = partial(EpanechnikovMemory, dynamics="flow")
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=str)
 

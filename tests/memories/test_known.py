@@ -8,6 +8,8 @@ from sklearn.datasets import load_digits
 from skdam import EpanechnikovMemory
 from skdam.bandwidths import preserving_bandwidth
 
+pytestmark = pytest.mark.usefixtures("each_back_end")
+
 every_kernel = pytest.mark.parametrize("name", KERNEL_MEMORIES)
 UPPER = np.arange(64) < 32
 

@@ -8,6 +8,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory, RetrievalResult
 
+pytestmark = pytest.mark.usefixtures("each_back_end")
+
 UNIT_ROUNDOFF = 2.0**-53
 every_kernel = pytest.mark.parametrize("name", KERNEL_MEMORIES)
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=str)

@@ -10,6 +10,8 @@ from sklearn.neighbors import KernelDensity
 
 from skdam import EpanechnikovMemory, GaussianMemory
 
+pytestmark = pytest.mark.usefixtures("each_back_end")
+
 UNIT_ROUNDOFF = 2.0**-53
 BANDWIDTHS = [1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 100.0]
 every_kernel = pytest.mark.parametrize("name", KERNEL_MEMORIES)
