@@ -9,6 +9,7 @@ from reference import squared_distance
 from skdam import EpanechnikovMemory
 from skdam._active import BACK_ENDS, ActiveSets, Search
 from skdam._math import UNIT_ROUNDOFF, Points
+from skdam.kernels import KERNELS
 
 every_back_end = pytest.mark.parametrize("algorithm", ["auto", *BACK_ENDS])
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=str)
@@ -107,3 +108,115 @@ def test_where_keeps_some_entries_of_each_set():
     assert rest.covered.tolist() == [True, False, True]
     assert rest.query.tolist() == [0, 2]
     assert rest.sums(rest.u).tolist() == [0.1, 0.0, 0.3]
+
+
+def large_case(name):
+    """Return memories, queries and a bandwidth: many blocks, leaves and cells."""
+    rng = np.random.default_rng(0)
+    if name == "plane":
+        return rng.normal(size=(5000, 2)), rng.normal(size=(700, 2)), 0.3
+    if name == "lattice":
+        X = rng.permutation(np.indices((17, 17, 17)).reshape(3, -1).T.astype(float))
+        return X, X[:600] + 0.0, 3.0  # full of ties on the rim
+    if name == "flat":
+        plane = rng.normal(size=(4, 40))
+        X = rng.normal(size=(4097, 4)) @ plane
+        return X, X[:513] + 0.1 * rng.normal(size=(513, 40)), 4.0
+    centres = 6.0 * rng.normal(size=(20, 10))
+    X = centres[rng.integers(20, size=5000)] + rng.normal(size=(5000, 10))
+    X += 1e8 * (name == "far clusters")
+    return X, X[:1025] + 0.3 * rng.normal(size=(1025, 10)), 3.0
+
+
+every_large_case = pytest.mark.parametrize(
+    "case", ["plane", "lattice", "flat", "clusters", "far clusters"]
+)
+
+
+def members_by_differences(memories, queries, bandwidth):
+    points = Points.measured(memories, bandwidth)
+    everyone = np.arange(len(memories))
+    answers = []
+    for x in queries:
+        squared = points.direct(points.lift(x[None]), np.zeros_like(everyone), everyone)
+        answers.append(np.flatnonzero(squared < points.radius_squared).tolist())
+    return answers
+
+
+@every_large_case
+def test_the_back_end_never_changes_a_member_set(case, monkeypatch):
+    monkeypatch.setattr("skdam._active._search._FEW_PAIRS", 0)
+    memories, queries, bandwidth = large_case(case)
+    expected = members_by_differences(memories, queries, bandwidth)
+    for algorithm in ("auto", *BACK_ENDS):
+        answers = found(memories, queries, bandwidth, algorithm)
+        assert [indices for indices, _ in answers] == expected, algorithm
+
+
+@every_large_case
+@pytest.mark.parametrize("name", ["epanechnikov", "biweight", "cosine"])
+def test_totals_do_not_depend_on_the_back_end(case, name):
+    memories, queries, bandwidth = large_case(case)
+    weights = 10.0 ** np.random.default_rng(1).uniform(-6, 0, len(memories))
+    search, kernel = Search(Points.measured(memories, bandwidth), weights), KERNELS[name]
+    n = min(len(queries), 600)
+    for skip in (None, np.arange(n)):
+        exact = search.index("gemm").exact_totals(
+            search.points.lift(queries[:n]), kernel, search.limit(1.0), skip
+        )
+        for algorithm in BACK_ENDS:
+            total = search.totals(queries[:n], kernel, algorithm, skip)
+            np.testing.assert_array_equal(total == 0, exact == 0)
+            np.testing.assert_allclose(total, exact, rtol=2e-12)
+
+
+@every_large_case
+def test_states_do_not_depend_on_the_back_end_nor_on_lists(case, monkeypatch):
+    memories, queries, bandwidth = large_case(case)
+    memory = EpanechnikovMemory(bandwidth).fit(memories)
+    states = memory.transform(queries[:100])
+    for worth in (0.0, np.inf):
+        monkeypatch.setattr("skdam._active._lists._WORTH", worth)
+        for algorithm in BACK_ENDS:
+            other = memory.set_params(algorithm=algorithm).transform(queries[:100])
+            np.testing.assert_array_equal(other, states)
+
+
+@pytest.mark.parametrize(
+    ("case", "share", "listed", "taken"),
+    [
+        ("plane", 0.03, True, "tree"),
+        ("plane", 0.03, False, "tree"),
+        ("clusters", 0.3, False, "gemm"),
+        ("clusters", 0.001, True, "cells"),
+        ("flat", 0.001, True, "pca"),
+    ],
+)
+def test_auto_takes_what_suits(case, share, listed, taken):
+    memories, queries, _ = large_case(case)
+    distances = np.linalg.norm(queries[:50, None] - memories, axis=2)
+    search = search_of(memories, np.quantile(distances, share))
+    assert search.choose(np.tile(queries, (10, 1)), listed=listed) == taken
+
+
+def test_auto_refines_where_sets_are_sparse_and_nothing_else_helps():
+    X = np.random.default_rng(0).normal(size=(4000, 64))
+    assert search_of(X, 9.0).choose(X[:500]) == "refine"
+    assert search_of(X, 9.0).choose(X[:1]) == "gemm"  # nothing to gain: not even measured
+
+
+def test_fit_builds_what_the_search_needs():
+    X = np.random.default_rng(0).normal(size=(5000, 10))
+    for algorithm, built in (("cells", {"cells"}), ("auto", {"gemm", "refine", "pca", "cells"})):
+        memory = EpanechnikovMemory(2.0, algorithm=algorithm).fit(X)
+        assert memory._energy().patterns.search._indexes.keys() == built
+        memory.transform(X[:300])
+        assert memory._energy().patterns.search._indexes.keys() <= built | {"refine"}
+
+
+@every_back_end
+def test_nothing_is_asked_and_nothing_answered(algorithm):
+    search = search_of(np.eye(3), 1.0)
+    assert list(search.sets(np.empty((0, 3)), algorithm)) == []
+    assert search.totals(np.empty((0, 3)), KERNELS["epanechnikov"], algorithm).shape == (0,)
+    assert search.marked(np.empty((0, 3)), algorithm).shape == (0, 3)

@@ -1,0 +1,66 @@
+"""Lists of who is near states that move say what a search among all points says."""
+
+import numpy as np
+import pytest
+
+from skdam._active import BACK_ENDS, Lists, Search
+from skdam._math import Points
+
+
+def answers(blocks, n):
+    sets = [None] * n
+    for rows, found in blocks:
+        parts = np.split(found.indices, found.indptr[1:-1])
+        for row, members in zip(rows, parts, strict=True):
+            sets[row] = members.tolist()
+    return sets
+
+
+@pytest.fixture
+def search():
+    rows = np.random.default_rng(0).normal(size=(3000, 12))
+    return Search(Points.measured(rows, 2.0), np.ones(3000))
+
+
+@pytest.mark.parametrize("precise", [True, False])
+@pytest.mark.parametrize("reach", [1.0, 1.3])
+@pytest.mark.parametrize("algorithm", ["auto", *BACK_ENDS])
+def test_sets_are_those_of_a_search(search, algorithm, reach, precise, monkeypatch):
+    rng, lists = np.random.default_rng(1), Lists(search, algorithm, 60, reach, precise)
+    monkeypatch.setattr("skdam._active._lists._WORTH", np.inf)
+    X, looked_up = search.points.rows[:60] + 0.0, 0
+    for step in (0.0, 0.02, 0.02, 0.5, 0.01, 0.01, 0.1, 0.0):
+        X += step * rng.normal(size=X.shape)
+        rows = np.flatnonzero(rng.random(60) < 0.8)  # not all are asked for every time
+        looked_up += np.sum(lists._moved(X[rows], lists._anchor[rows]) <= lists._skin[rows])
+        found = answers(lists.sets(rows, X[rows]), len(rows))
+        assert found == answers(search.sets(X[rows], algorithm, reach), len(rows))
+    assert looked_up > 60
+
+
+def test_lists_that_cost_more_than_a_search_are_not_kept(search, monkeypatch):
+    monkeypatch.setattr("skdam._active._lists._WORTH", 0.0)
+    lists = Lists(search, "refine", 60)
+    list(lists.sets(np.arange(60), search.points.rows[:60]))
+    assert not len(lists._pool)
+    assert (lists._skin < 0).all()
+
+
+def test_lists_stay_within_working_memory(search, monkeypatch):
+    monkeypatch.setattr("skdam._active._lists._WORTH", np.inf)
+    monkeypatch.setattr(Search, "most", 5000)
+    lists, X = Lists(search, "gemm", 300, reach=3.0), search.points.rows[:300]
+    found = answers(lists.sets(np.arange(300), X), 300)
+    assert found == answers(search.sets(X, "gemm", 3.0), 300)
+    assert 0 < len(lists._pool) <= 5000
+
+
+@pytest.mark.parametrize("inside", [True, False])
+@pytest.mark.parametrize("algorithm", BACK_ENDS)
+def test_a_point_on_the_rim_stays_outside_however_it_is_looked_at(algorithm, inside):
+    radius = np.nextafter(5.0, 9.0) if inside else 5.0
+    rows = np.append(np.random.default_rng(0).normal(size=(50, 2)) + 40.0, [[3.0, 4.0]], axis=0)
+    lists = Lists(Search(Points.measured(rows, radius), np.ones(51)), algorithm, 1)
+    for _ in range(3):
+        ((_, sets),) = lists.sets(np.array([0]), np.zeros((1, 2)))
+        assert sets.indices.tolist() == [50] * inside
