@@ -113,8 +113,9 @@ def test_where_keeps_some_entries_of_each_set():
 def large_case(name):
     """Return memories, queries and a bandwidth: many blocks, leaves and cells."""
     rng = np.random.default_rng(0)
-    if name == "plane":
-        return rng.normal(size=(5000, 2)), rng.normal(size=(700, 2)), 0.3
+    if name in ("plane", "wide plane"):
+        bandwidth = 0.3 if name == "plane" else 1.0  # whole leaves are within reach
+        return rng.normal(size=(5000, 2)), rng.normal(size=(700, 2)), bandwidth
     if name == "lattice":
         X = rng.permutation(np.indices((17, 17, 17)).reshape(3, -1).T.astype(float))
         return X, X[:600] + 0.0, 3.0  # full of ties on the rim
@@ -129,7 +130,7 @@ def large_case(name):
 
 
 every_large_case = pytest.mark.parametrize(
-    "case", ["plane", "lattice", "flat", "clusters", "far clusters"]
+    "case", ["plane", "wide plane", "lattice", "flat", "clusters", "far clusters"]
 )
 
 

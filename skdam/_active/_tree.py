@@ -117,20 +117,19 @@ class Tree(Index):
     def _parts(self, X: Floats, limit: float, closed: bool) -> Iterator[Part]:
         """Split queries into groups so small that few leaves are partly within reach of each.
 
-        With `closed`, a leaf is handed out as soon as it is wholly within reach of a larger group.
+        With `closed`, a leaf that is wholly within reach of a group is handed out as such, and is
+        not looked at again for parts of the group.
         """
         parts = [(slice(0, len(X)), np.arange(len(self.leaves.sizes)))]
         while parts:
             rows, leaves = parts.pop()
             n = rows.stop - rows.start
-            near, inside = self._reached(X[rows], leaves, limit)
+            near, inside = self._reached(X[rows], leaves, limit, closed)
             many = n * self.leaves.sizes[near].sum() > _MANY
             if n <= SMALLEST or (n <= LARGEST and not many):
                 yield rows, near, inside
                 continue
-            if not closed:
-                near, inside = leaves, inside[:0]
-            elif inside.size:
+            if inside.size:
                 yield rows, near[:0], inside
             step = max(SMALLEST, -(-n // 4))
             parts += [
@@ -138,10 +137,12 @@ class Tree(Index):
                 for start in range(rows.start, rows.stop, step)
             ]
 
-    def _reached(self, X: Floats, leaves: Integers, limit: float) -> tuple[Integers, Integers]:
-        """Return which leaves are partly, and which wholly, within reach of all the rows' box."""
+    def _reached(
+        self, X: Floats, leaves: Integers, limit: float, closed: bool
+    ) -> tuple[Integers, Integers]:
+        """Return the leaves within reach of the rows' box: to be looked at, and added up whole."""
         gap, span = self.leaves.boxes(X, leaves)
-        inside = span * (1.0 + _SLACK) < limit
+        inside = closed & (span * (1.0 + _SLACK) < limit)
         return leaves[(gap <= limit * (1.0 + _SLACK)) & ~inside], leaves[inside]
 
 
