@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
+from scipy.special import logsumexp, softmax
 
 from ._active import Search, near_together
 from ._math import (
@@ -30,12 +31,13 @@ Tile = tuple[Any, Floats, Floats | float]
 TREE_FEATURES, MANY_PAIRS, TREE_SHARE = 3, 2**20, 0.4
 #: Rows that a tree answers together.
 GROUP = 16
-#: Error of a log sum, as a share of its own size and the number of features, up to which its terms
-#: may come from products: a log density has a term of order 1 for each feature.
+#: Error of a log density up to which its terms may come from products, in units of its size: of a
+#: part of order 1 for each feature and, where the shares of the terms do not matter, the log sum.
 LOG_ERROR = 1e-12
 #: Terms smaller than exp(-NEGLIGIBLE) times the largest cannot change a sum of 1e6 by 1e-13.
 NEGLIGIBLE = 45.0
-#: Beyond this distance from their centre, in bandwidths, points are averaged relative to a point.
+#: If points are farther than so many units from their centre (`Points`), and so about as many
+#: bandwidths, they are averaged relative to one of them.
 LARGEST_SIZE = 2.0**12
 #: Smaller shares than this are left out of `members`.
 SMALLEST_SHARE = 2.0**-53
@@ -65,7 +67,7 @@ class UnboundedSums(KernelSums):
         return self.search.points
 
     def log_sum(self, X: Floats, skip: Integers | None = None) -> Floats:
-        return self._stream(X, self.kernel.log_profile, self._no_vectors, skip)[0]
+        return self._stream(X, self.kernel.log_profile, self._no_vectors, skip, relative=True)[0]
 
     def pull(self, X: Floats) -> Pull:
         if self.points.sizes.max() > LARGEST_SIZE:
@@ -78,9 +80,8 @@ class UnboundedSums(KernelSums):
 
     def _pull_from_members(self, X: Floats) -> Pull:
         """Pull relative to a member of each state: the common centre is too far away."""
-        log_mass = self._log_mass(X)
-        anchor, offset = np.empty_like(X), np.empty_like(X)
-        for rows, shares in self._shares(X, log_mass):
+        anchor, offset, log_mass = np.empty_like(X), np.empty_like(X), np.empty(len(X))
+        for rows, shares, log_mass[rows] in self._shares(X):
             anchor[rows], offset[rows] = weighted_offsets(
                 self.points, shares.indices, shares.data, shares.indptr
             )
@@ -88,24 +89,23 @@ class UnboundedSums(KernelSums):
         return Pull(anchor, offset, log_mass)
 
     def shares(self, X: Floats) -> csr_array:
-        return csr_array(vstack([part for _, part in self._shares(X, self._log_mass(X))]))
+        return csr_array(vstack([shares for _, shares, _ in self._shares(X)]))
 
-    def _log_mass(self, X: Floats) -> Floats:
-        return self._stream(X, self.kernel.log_slope, self._no_vectors)[0]
-
-    def _shares(self, X: Floats, log_mass: Floats) -> Iterator[tuple[slice, csr_array]]:
-        log_mass = np.where(np.isneginf(log_mass), 0.0, log_mass)  # what nothing reaches is empty
+    def _shares(self, X: Floats) -> Iterator[tuple[slice, csr_array, Floats]]:
+        """Yield (rows, each memory's share, log of the sum); what nothing reaches has no shares."""
         for rows in row_blocks(len(X), 40 * len(self.points)):
-            tiles = [
-                (columns.start, np.exp(terms - log_mass[rows, None]))
-                for columns, terms, _ in self._terms(X[rows], self.kernel.log_slope)
-            ]
-            yield rows, _sparse(tiles, len(self.points))
+            tiles = self._terms(X[rows], self.kernel.log_slope)
+            terms = np.concatenate([tile for _, tile, _ in tiles], axis=1)
+            with np.errstate(invalid="ignore"):
+                share = softmax(terms, axis=1)
+            share[~(share > SMALLEST_SHARE)] = 0.0
+            yield rows, csr_array(share), logsumexp(terms, axis=1)
 
     def share(self, X: Floats, index: Integers) -> Floats:
         points = self.points
         u = points.direct(points.lift(X), np.arange(len(X)), index) / points.radius_squared
-        return np.exp(np.log(self.weights[index]) + self.kernel.log_slope(u) - self._log_mass(X))
+        log_mass = self._stream(X, self.kernel.log_slope, self._no_vectors)[0]
+        return np.exp(np.log(self.weights[index]) + self.kernel.log_slope(u) - log_mass)
 
     def covers(self, X: Floats) -> np.ndarray:
         # only what is too far away to be squared in bandwidths can be out of reach
@@ -115,11 +115,20 @@ class UnboundedSums(KernelSums):
         return covered
 
     @property
+    def _rate(self) -> float:
+        return cast(float, self.kernel.rate)
+
+    @property
     def _no_vectors(self) -> Floats:
         return np.empty((len(self.points), 0))
 
     def _stream(
-        self, X: Floats, log_term: LogTerm, vectors: Floats, skip: Integers | None = None
+        self,
+        X: Floats,
+        log_term: LogTerm,
+        vectors: Floats,
+        skip: Integers | None = None,
+        relative: bool = False,
     ) -> tuple[Floats, Floats]:
         """Return the log of the sum of all terms, and the mean of vectors under them.
 
@@ -133,7 +142,8 @@ class UnboundedSums(KernelSums):
         if self.kernel.rate is None:
             return self._streamed(self._terms, X, log_term, vectors, skip)[:2]
         log_sum, mean, error = self._streamed(self._products, X, log_term, vectors, skip)
-        unsure = np.flatnonzero(~(error <= LOG_ERROR * (X.shape[1] + np.abs(log_sum))))
+        size = X.shape[1] + (np.abs(log_sum) if relative else 0.0)
+        unsure = np.flatnonzero(~(error <= LOG_ERROR * size))
         left_out = None if skip is None else skip[unsure]
         again = self._streamed(self._terms, X[unsure], log_term, vectors, left_out)
         log_sum[unsure], mean[unsure] = again[:2]
@@ -164,7 +174,7 @@ class UnboundedSums(KernelSums):
         self, X: Floats, log_term: LogTerm, skip: Integers | None = None
     ) -> Iterator[Tile]:
         """Yield terms of an exponential kernel as products give them, and bounds of their error."""
-        rate = cast(float, self.kernel.rate) / self.points.radius_squared
+        rate = self._rate / self.points.radius_squared
         queries = self.points.lift(X)
         with np.errstate(over="ignore"):
             queries = replace(queries, lifted=queries.lifted * -rate)
@@ -177,24 +187,28 @@ class UnboundedSums(KernelSums):
 
     def _has_few_relevant(self, X: Floats) -> bool:
         """Return whether a tree leaves out most of the terms, or was asked for."""
-        if self.kernel.rate is None or self.algorithm not in ("auto", "tree"):
-            return False
-        sizes = self.points.lift(X).sizes.max(initial=0.0), self.points.sizes.max()
-        if not np.isfinite(sizes).all():  # too far apart to be squared
+        if self.kernel.rate is None or self.algorithm not in ("auto", "tree") or not len(X):
             return False
         if self.algorithm == "tree":
-            return True
-        if X.shape[1] > TREE_FEATURES or len(X) * len(self.points) < MANY_PAIRS:
+            return self._can_be_squared(X)
+        many = len(X) * len(self.points) >= MANY_PAIRS
+        if X.shape[1] > TREE_FEATURES or not many or not self._can_be_squared(X):
             return False
         order = near_together(X)
         middle = X[order[len(X) // 2 :][:GROUP]]
         kept = sum(len(points) for points, _ in self._near(middle))
         return kept <= TREE_SHARE * len(self.points)
 
+    def _can_be_squared(self, X: Floats) -> bool:
+        """Return whether squares of lengths from the origin, in units of the points, are finite."""
+        largest = max(np.abs(X).max(), np.abs(self.points.rows).max())
+        with np.errstate(over="ignore"):
+            return bool(X.shape[1] * (2.0 * largest * self.points.scale) ** 2 < np.inf)
+
     def _near(self, X: Floats) -> Iterator[tuple[Integers, Floats]]:
         """Yield points and squared distances but for terms that add nothing to a sum."""
         spread = np.log(self.weights.sum() / self.weights.min())
-        margin = (NEGLIGIBLE + spread) / cast(float, self.kernel.rate)
+        margin = (NEGLIGIBLE + spread) / self._rate
         return self.search.tree.relevant(X, self.points.radius_squared, margin)
 
     def _relevant(
@@ -238,15 +252,3 @@ def _bounds(
     far = np.where(np.isnan(far), np.inf, far)
     near = np.where(near > 0, near, 0.0)
     return log_term(far / limit) + weights, log_term(near / limit) + weights
-
-
-def _sparse(tiles: list[tuple[int, Floats]], n_points: int) -> csr_array:
-    """Join tiles of shares into sparse rows, leaving out what rounding could not see."""
-    row, column, share = [], [], []
-    for start, tile in tiles:
-        i, j = np.nonzero(tile > SMALLEST_SHARE)
-        row.append(i)
-        column.append(start + j)
-        share.append(tile[i, j])
-    indices = (np.concatenate(row), np.concatenate(column))
-    return csr_array((np.concatenate(share), indices), shape=(len(tiles[0][1]), n_points))

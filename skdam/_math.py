@@ -119,11 +119,6 @@ class Points:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def around(self, rows: Floats, centre: Floats) -> Self:
-        """Prepare other rows, in the same units, for products around another centre."""
-        lifted, sizes = _lifted(rows, centre, self.scale)
-        return replace(self, rows=rows, centre=centre, lifted=lifted, sizes=sizes)
-
     def lift(self, X: Floats) -> Queries:
         """Prepare float64 queries for products with these points."""
         z, squares = _centred(X, self.centre, self.scale)

@@ -19,8 +19,6 @@ from ._math import (
 )
 from .kernels import CompactKernel
 
-#: A log profile or log slope: a function of u.
-LogTerm = Callable[[Floats], Floats]
 #: Active sets, and the rows that they answer.
 Blocks = Iterator[tuple[Integers, ActiveSets]]
 

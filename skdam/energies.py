@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 from scipy.sparse import csr_array
+from scipy.special import expit
 
 from ._flow import Flow
 from ._log_sums import kernel_sums
@@ -116,12 +117,22 @@ class KernelEnergy:
         .. math:: \nabla E = \frac{2}{\beta r^2}
                   \frac{\sum_\mu -w_\mu k'(u_\mu)\,(x - \xi_\mu)}{\epsilon + S(x)}
         """
-        pull, log_sum = self.sums.pull(X), self._log_sum(X)
-        active = np.isfinite(pull.log_mass)
-        log_mass = pull.log_mass + np.log(self.patterns.unit)
-        ratio = np.exp(np.subtract(log_mass, log_sum, out=np.zeros(len(X)), where=active))
+        pull = self.sums.pull(X)
+        active = np.isfinite(pull.log_mass)[:, None]
         away = (X - pull.anchor) - pull.offset
-        return (2.0 / self.kernel.curvature) * np.where(active, ratio, 0.0)[:, None] * away
+        factor = (2.0 / self.kernel.curvature) * self._slope_ratio(X, pull.log_mass)
+        return np.where(active, factor[:, None] * away, 0.0)
+
+    def _slope_ratio(self, X: Floats, log_mass: Floats) -> Floats:
+        """Return ``exp(log_mass) / (epsilon + S)``: as a share of S, and then S as one of both."""
+        rate = self.kernel.rate
+        if rate is not None and self.epsilon == 0:
+            return np.full(len(X), rate)
+        log_sum = self.sums.log_sum(X)
+        with np.errstate(divide="ignore", invalid="ignore"):  # no epsilon; off the support
+            ratio = np.exp(log_mass - log_sum) if rate is None else rate
+            log_odds = log_sum + np.log(self.patterns.unit) - np.log(self.epsilon)
+        return ratio * expit(log_odds)
 
     def step(self, X: Floats) -> Floats:
         """Return the next states of mean shift: the mean memory under ``-w k'(u)``.

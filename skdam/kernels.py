@@ -41,10 +41,13 @@ class Kernel(ABC):
         Radius beyond which the profile is 0, in bandwidths: 1 (compact) or inf.
     curvature : float
         ``beta * bandwidth**2``, the constant that ties the inverse temperature to the bandwidth.
+    rate : float or None
+        a, if ``k(u) = exp(-a u)``, which is the faster for it: then ``-k' = a k``.
     """
 
     support: ClassVar[float]
     curvature: ClassVar[float]
+    rate: ClassVar[float | None] = None
 
     @property
     @abstractmethod
@@ -87,16 +90,9 @@ class CompactKernel(Kernel):
 
 
 class UnboundedKernel(Kernel):
-    """A kernel that is positive everywhere, known by its logarithm so that it never underflows.
-
-    Attributes
-    ----------
-    rate : float or None
-        a, if ``k(u) = exp(-a u)``, which is the faster for it.
-    """
+    """A kernel that is positive everywhere, known by its logarithm so that it never underflows."""
 
     support = np.inf
-    rate: ClassVar[float | None] = None
 
     @abstractmethod
     def log_profile(self, u: Floats) -> Floats:

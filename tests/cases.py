@@ -113,3 +113,13 @@ def random_case(seed):
         X[rng.random(n) < 0.2] = X[0]
     weights = rng.integers(1, 4, n).astype(float) if seed % 3 else np.ones(n)
     return X, weights, radius
+
+
+def member_lists(blocks, n):
+    """Return the points found for each of n rows from the blocks of a search."""
+    lists = [None] * n
+    for rows, found in blocks:
+        parts = np.split(found.indices, found.indptr[1:-1])
+        for row, members in zip(rows, parts, strict=True):
+            lists[row] = members.tolist()
+    return lists

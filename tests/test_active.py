@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import SCENES
+from cases import SCENES, member_lists
 from reference import active_sets as exact_active_sets
 from reference import squared_distance
 
@@ -97,6 +97,32 @@ def test_proposals_miss_nothing_where_single_precision_ends(size):
     assert sets[0] == sets[1]
     assert sets[2] == sets[3]
     assert all(i in row for i, row in enumerate(sets[0]))
+
+
+@pytest.mark.parametrize("precise", [True, False])
+@pytest.mark.parametrize("size", [3e18, 1.5e19, 3e19, 1e20, 1e140, 1e151, 1e155, 1e200, 1e306])
+@every_back_end
+def test_sets_far_from_the_centre_are_those_of_differences(algorithm, size, precise, monkeypatch):
+    """Where squares overflow, rounding of the centre is longer than the radius, or both."""
+    monkeypatch.setattr("skdam._active._search._FEW_PAIRS", 0)
+    step = np.arange(6)[:, None]
+    for near in (3.0 * step, 2.0 * step, np.spacing(size) * (step - 2.0)):
+        memories = np.vstack([near, size * (1.0 + 1e-3 * step), size * (1.0 + 1e-2 * step)])
+        for bandwidth in (5.0, 0.1 * size, 4.1 * np.spacing(size)):
+            search = search_of(memories, bandwidth)
+            sets = search.sets(memories, algorithm, precise=precise)
+            expected = members_by_differences(memories, memories, bandwidth)
+            assert member_lists(sets, len(memories)) == expected
+
+
+@pytest.mark.parametrize("ratio", [1e-200, 1e-20, 1e-4, 0.3, 1e4, 1e20, 1e200])
+@every_back_end
+def test_the_same_points_at_another_radius(algorithm, ratio):
+    rng = np.random.default_rng(0)
+    memories = rng.normal(size=(40, 3)) * 10.0 ** rng.uniform(-200, 200, (40, 1))
+    search = search_of(memories, 2.0).at(2.0 * ratio)
+    expected = members_by_differences(memories, memories, 2.0 * ratio)
+    assert member_lists(search.sets(memories, algorithm), 40) == expected
 
 
 def test_where_keeps_some_entries_of_each_set():

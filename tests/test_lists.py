@@ -2,18 +2,10 @@
 
 import numpy as np
 import pytest
+from cases import member_lists
 
 from skdam._active import BACK_ENDS, Lists, Search
 from skdam._math import Points
-
-
-def answers(blocks, n):
-    sets = [None] * n
-    for rows, found in blocks:
-        parts = np.split(found.indices, found.indptr[1:-1])
-        for row, members in zip(rows, parts, strict=True):
-            sets[row] = members.tolist()
-    return sets
 
 
 @pytest.fixture
@@ -33,8 +25,8 @@ def test_sets_are_those_of_a_search(search, algorithm, reach, precise, monkeypat
         X += step * rng.normal(size=X.shape)
         rows = np.flatnonzero(rng.random(60) < 0.8)  # not all are asked for every time
         looked_up += np.sum(lists._moved(X[rows], lists._anchor[rows]) <= lists._skin[rows])
-        found = answers(lists.sets(rows, X[rows]), len(rows))
-        assert found == answers(search.sets(X[rows], algorithm, reach), len(rows))
+        found = member_lists(lists.sets(rows, X[rows]), len(rows))
+        assert found == member_lists(search.sets(X[rows], algorithm, reach), len(rows))
     assert looked_up > 60
 
 
@@ -50,8 +42,8 @@ def test_lists_stay_within_working_memory(search, monkeypatch):
     monkeypatch.setattr("skdam._active._lists._WORTH", np.inf)
     monkeypatch.setattr(Search, "most", 5000)
     lists, X = Lists(search, "gemm", 300, reach=3.0), search.points.rows[:300]
-    found = answers(lists.sets(np.arange(300), X), 300)
-    assert found == answers(search.sets(X, "gemm", 3.0), 300)
+    found = member_lists(lists.sets(np.arange(300), X), 300)
+    assert found == member_lists(search.sets(X, "gemm", 3.0), 300)
     assert 0 < len(lists._pool) <= 5000
 
 

@@ -82,3 +82,41 @@ def test_what_is_too_far_apart_to_be_squared_takes_no_tree():
     X = np.array([[0.0, 1.0], [1e200, 0.0], [0.0, -1e200]])
     found = sums(X, np.ones(3), 1.0, "tree").log_sum(np.array([[0.0, 1.0], [1e200, 1.0]]))
     np.testing.assert_allclose(found, [0.0, -0.5])
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "tree", "gemm"])
+def test_a_mean_is_no_less_exact_where_the_sum_is_small(algorithm):
+    """Two flats of memories, and queries far above one: the way up is the same for all of it."""
+    rng = np.random.default_rng(0)
+    X, queries = rng.normal(size=(600, 3)), rng.normal(size=(40, 3))
+    X[:, 0], queries[:, 0] = np.where(np.arange(600) % 2, 1e3, -1e3), 1250.0
+    _, mean = exact(X[1::2, 1:], np.ones(300), queries[:, 1:], 1.0)
+    found = sums(X, np.ones(600), 1.0, algorithm).pull(queries).mean
+    np.testing.assert_allclose(found[:, 1:], mean, rtol=0, atol=2e-12)
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "tree", "gemm"])
+def test_from_far_away_the_nearest_memory_is_recalled(algorithm):
+    rng = np.random.default_rng(0)
+    X, queries = 1e3 * rng.normal(size=(257, 3)), 1e8 * rng.normal(size=(200, 3))
+    nearest = ((queries[:, None] - X) ** 2).sum(axis=2).argmin(axis=1)
+    found = sums(X, np.ones(257), 0.1, algorithm)
+    np.testing.assert_allclose(found.pull(queries).mean, X[nearest], rtol=1e-12)
+    shares = found.shares(queries)
+    np.testing.assert_array_equal(shares.indices, nearest)
+    np.testing.assert_array_equal(shares.data, 1.0)
+    found = sums(X, np.ones(257), 100.0, algorithm)  # averaged relative to the centre
+    np.testing.assert_allclose(found.pull(queries).mean, X[nearest], rtol=1e-9)
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "tree", "gemm"])
+def test_coordinates_near_the_end_of_the_floats(algorithm):
+    found = sums(np.array([[1e308, 0.0], [1e308, 1.0]]), np.ones(2), 0.1, algorithm)
+    np.testing.assert_allclose(found.log_sum(np.array([[1e308, 0.0]])), [0.0], atol=1e-12)
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "tree", "gemm"])
+def test_nothing_is_asked_and_nothing_answered(algorithm):
+    found, none = sums(np.eye(3), np.ones(3), 1.0, algorithm), np.empty((0, 3))
+    assert found.log_sum(none).shape == found.share(none, np.empty(0, dtype=int)).shape == (0,)
+    assert found.pull(none).mean.shape == (0, 3)

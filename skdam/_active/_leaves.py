@@ -104,7 +104,7 @@ class LeafSums:
         rows, weights = points.rows[place], weights[place][:, None]
         low, high = (side.reduceat(rows, start[:-1], axis=0) for side in (np.minimum, np.maximum))
         centre = low + (high / 2 - low / 2)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             z = (rows - np.repeat(centre, np.diff(start), axis=0)) * points.scale
             squares = np.einsum("ij,ij->i", z, z)[:, None]
             terms = np.column_stack([weights, weights * z, weights * squares])

@@ -32,8 +32,8 @@ class Refine(Index):
         """Decide only what single precision cannot."""
         lifted, error = self.product.lift(*centred(queries)), self._error(queries)
         for query, point, lower in self.product.bounded(lifted, limit):
-            squared = lower.astype(np.float64)
-            doubtful = np.flatnonzero(~(squared + error[query] < limit))
+            squared, upper = _bounds(lower, error[query])
+            doubtful = np.flatnonzero(~(upper < limit))
             squared[doubtful] = self.points.direct(queries, query[doubtful], point[doubtful])
             inside = squared < limit
             yield query[inside], point[inside], squared[inside]
@@ -43,8 +43,7 @@ class Refine(Index):
         lifted = self.product.lift(*centred(queries))
         with np.errstate(over="ignore", invalid="ignore"):
             lower = np.einsum("ij,ij->i", lifted[query], self.product.rows[point])
-        lower = lower.astype(np.float64)
-        return lower, lower + self._error(queries)[query]
+        return _bounds(lower, self._error(queries)[query])
 
     def _error(self, queries: Queries) -> Floats:
         """Bound how far below the squared distance a product is, for each query."""
@@ -53,3 +52,9 @@ class Refine(Index):
 
     def _proposals(self, queries: Queries, limit: float) -> Pairs:
         return self.product.within(self.product.lift(*centred(queries)), limit)
+
+
+def _bounds(lower: np.ndarray, error: Floats) -> tuple[Floats, Floats]:
+    """Return what single precision found from below, and bounds from above: none if it ended."""
+    lower = lower.astype(np.float64)
+    return lower, np.where(np.isfinite(lower), lower + error, np.inf)

@@ -41,6 +41,9 @@ _FEW_PAIRS = 2**18
 _TREE_FEATURES, _PCA_FEATURES, _CELLS_POINTS = 6, 8, 4096
 #: Relative error up to which a sum may come from a matrix product.
 SUM_ERROR = 1e-12
+#: A radius so many times longer or shorter than the unit gets a unit of its own: far from where
+#: squares in float32 end.
+_SAME_UNIT = 2.0**16
 #: Bytes that one entry of a set takes while it is found.
 _ENTRY = 64
 
@@ -57,9 +60,15 @@ class Search:
         return len(self.points)
 
     def at(self, radius: float) -> Self:
-        """Return the same search for another radius, in data units; it shares what was built."""
+        """Return the same search for another radius, in data units.
+
+        It shares what was built, unless the radius is so different that its unit no longer suits.
+        """
+        ratio = radius * self.points.scale
+        if not 1.0 / _SAME_UNIT < ratio < _SAME_UNIT:
+            return type(self)(Points.measured(self.points.rows, radius), self.weights)
         other = copy(self)
-        other.points = replace(self.points, radius_squared=(radius * self.points.scale) ** 2)
+        other.points = replace(self.points, radius_squared=ratio**2)
         return other
 
     def index(self, name: str) -> Index:

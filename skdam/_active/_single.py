@@ -66,7 +66,7 @@ class SingleProduct:
         self, lifted: np.ndarray, limit: float, rows: slice = slice(None)
     ) -> Iterator[Found]:
         """Yield the same with the lower bounds of their squared distances."""
-        most = np.float32(min(limit * (1.0 + 2.0**-20), 1e38))
+        most = np.float32(limit * (1.0 + 2.0**-20))
         start, stop, _ = rows.indices(len(self.rows))
         shape = len(lifted), min(TILE_COLUMNS, stop - start)
         product, beyond = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=bool)

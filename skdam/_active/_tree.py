@@ -65,12 +65,17 @@ class Tree(Index):
             yield query[inside], point[inside], squared[inside]
 
     def _reach(self, queries: Queries, limit: float) -> tuple[Floats, Floats, Floats]:
-        """Return queries for the tree, how far to look, and the error of what it finds."""
+        """Return queries for the tree, how far to look, and the error of squared distances found.
+
+        Rounding the centred rows moves them by a share of their length; a tree adds up D squares.
+        """
         z, squares = centred(queries)
+        n_features = z.shape[1]
         size = np.sqrt(squares) + self.points.sizes.max()
-        error = _ROUNDINGS * UNIT_ROUNDOFF * (size * limit**0.5 + limit)
-        error = np.minimum(error, _FARTHEST)
-        return _bounded(z), np.sqrt(limit + error), error
+        moved = 4.0 * UNIT_ROUNDOFF * np.minimum(size, 2.0 * n_features**0.5 * _FARTHEST)
+        rounding = 4.0 * (n_features + 16) * UNIT_ROUNDOFF
+        reach = (limit**0.5 + moved) * (1.0 + rounding)
+        return _bounded(z), reach, moved * (reach + limit**0.5) + rounding * reach**2
 
     def totals(self, queries: Queries, kernel: Profile, limit: float) -> tuple[Floats, Floats]:
         total, error = np.zeros((2, len(queries)))
