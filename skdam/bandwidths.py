@@ -33,7 +33,9 @@ __all__ = [
 #: It stays off every ratio of distances of one-hot, grid and +-1 data (below 400 features).
 NEAREST_SHARE = 0.95
 #: Memories that are left out in turn by "loo": all, or so many of them.
-LEFT_OUT = 4096
+LEFT_OUT = 2048
+#: Distances that "loo" takes for copies', in data of size 1: their squares would not be numbers.
+SHORTEST = 1e-150
 
 
 class KernelModel(Protocol):
@@ -280,11 +282,11 @@ def choose_bandwidth(rule: str, X: Floats, weights: Floats, kernel: Kernel) -> f
     ValueError
         If the data have no scale to go by: fewer than two distinct rows.
     """
+    unit = power_of_two(_extent(X) or 1.0)  # rounds nothing, and no rule meets extreme numbers
+    X = X / unit
     first, place = distinct_rows(X)
-    rows, weights = X[first], np.bincount(place, weights)
-    _require_scale(rows, rule)
-    unit = power_of_two(_extent(rows))  # rounds nothing, and no rule meets extreme numbers
-    return unit * RULES[rule](rows / unit, weights, kernel)
+    _require_scale(X[first], rule)
+    return unit * RULES[rule](X[first], np.bincount(place, weights), kernel)
 
 
 def _nearest_rule(rows: Floats, weights: Floats, kernel: Kernel) -> float:
@@ -319,8 +321,10 @@ def _leave_one_out(rows: Floats, weights: Floats, kernel: Kernel) -> float:
     if np.isfinite(kernel.support):  # below `unit` some memory is out of reach of all others
         grid = np.linspace(1e-6, np.log(2.0 * reach / unit), 25)
     else:  # at the optimum the mean of u is D
-        low, high = distances.min() / 2 / unit, 2.0 * reach / unit
-        grid = np.linspace(np.log(low), np.log(high), 25) - np.log(rows.shape[1]) / 2
+        low = np.log(max(distances.min() / 2, SHORTEST)) - np.log(unit)
+        high = np.log(2.0 * reach / unit)
+        steps = max(25, int(high - low))
+        grid = np.linspace(low, high, steps) - np.log(rows.shape[1]) / 2
     best = int(np.argmin([loss(point) for point in grid]))
     bracket = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
     found = minimize_scalar(loss, bounds=bracket, method="bounded", options={"xatol": 1e-9})

@@ -124,6 +124,15 @@ def test_loo_maximises_the_leave_one_out_likelihood(name):
     assert all(likelihood(best * factor) < peak for factor in (0.999, 1.001))
 
 
+@some_kernels
+@pytest.mark.parametrize("gap", [1e-100, 1e-200, 5e-324])
+def test_loo_is_not_disturbed_by_rows_that_are_almost_copies(name, gap):
+    X = cloud(12, 2)
+    X[0] = 0.0, 0.0
+    near, far = (np.append(X, [[0.0, step]], axis=0) for step in (gap, 1e-9))
+    assert chosen("loo", near, name) == pytest.approx(chosen("loo", far, name), rel=1e-3)
+
+
 @every_rule
 @some_kernels
 def test_rules_are_equivariant(rule, name):
