@@ -66,6 +66,10 @@ class UnboundedSums(KernelSums):
         """The points."""
         return self.search.points
 
+    def prepare(self) -> None:
+        if self._suits_tree(len(self.points)):
+            _ = self.search.tree
+
     def log_sum(self, X: Floats, skip: Integers | None = None) -> Floats:
         return self._stream(X, self.kernel.log_profile, self._no_vectors, skip, relative=True)[0]
 
@@ -187,17 +191,22 @@ class UnboundedSums(KernelSums):
 
     def _has_few_relevant(self, X: Floats) -> bool:
         """Return whether a tree leaves out most of the terms, or was asked for."""
-        if self.kernel.rate is None or self.algorithm not in ("auto", "tree") or not len(X):
+        if not len(X) or not self._suits_tree(len(X)) or not self._can_be_squared(X):
             return False
         if self.algorithm == "tree":
-            return self._can_be_squared(X)
-        many = len(X) * len(self.points) >= MANY_PAIRS
-        if X.shape[1] > TREE_FEATURES or not many or not self._can_be_squared(X):
-            return False
+            return True
         order = near_together(X)
         middle = X[order[len(X) // 2 :][:GROUP]]
         kept = sum(len(points) for points, _ in self._near(middle))
         return kept <= TREE_SHARE * len(self.points)
+
+    def _suits_tree(self, n_rows: int) -> bool:
+        """Return whether a tree was asked for, or may pay for so many rows."""
+        if self.kernel.rate is None or self.algorithm not in ("auto", "tree"):
+            return False
+        n, n_features = self.points.rows.shape
+        pays = n_features <= TREE_FEATURES and n_rows * n >= MANY_PAIRS
+        return pays or self.algorithm == "tree"
 
     def _can_be_squared(self, X: Floats) -> bool:
         """Return whether squares of lengths from the origin, in units of the points, are finite."""

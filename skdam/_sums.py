@@ -57,6 +57,10 @@ class KernelSums(ABC):
     """Sums over weighted memories: ``S(x) = sum w k(u)``, and those of ``-w k'(u)``."""
 
     @abstractmethod
+    def prepare(self) -> None:
+        """Build now what would be built when first asked for."""
+
+    @abstractmethod
     def log_sum(self, X: Floats, skip: Integers | None = None) -> Floats:
         """Return log S(x), -inf off the support; `skip` leaves one memory out for each row."""
 
@@ -89,6 +93,9 @@ class CompactSums(KernelSums):
     weights: Floats
     kernel: CompactKernel
     algorithm: str
+
+    def prepare(self) -> None:
+        self.search.prepare(self.algorithm)
 
     def log_sum(self, X: Floats, skip: Integers | None = None) -> Floats:
         return _log(self.search.totals(X, self.kernel, self.algorithm, skip))

@@ -73,10 +73,9 @@ class KernelEnergy:
         """Bind a kernel to memories (float64, C order)."""
         return cls(Patterns.of(memories, weights, bandwidth), kernel, bandwidth)
 
-    def prepare(self, algorithm: str) -> None:
-        """Build now what the search would build when first asked."""
-        if np.isfinite(self.kernel.support):
-            self.patterns.search.prepare(algorithm)
+    def prepare(self) -> None:
+        """Build now what the sums would build when first asked for."""
+        self.sums.prepare()
 
     def at(self, bandwidth: float) -> Self:
         """Return the energy at another bandwidth of about the same size."""

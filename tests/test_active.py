@@ -6,7 +6,7 @@ from cases import SCENES, member_lists
 from reference import active_sets as exact_active_sets
 from reference import squared_distance
 
-from skdam import EpanechnikovMemory
+from skdam import EpanechnikovMemory, GaussianMemory
 from skdam._active import BACK_ENDS, ActiveSets, Search
 from skdam._math import UNIT_ROUNDOFF, Points
 from skdam.kernels import KERNELS
@@ -233,12 +233,15 @@ def test_auto_refines_where_sets_are_sparse_and_nothing_else_helps():
 
 
 def test_fit_builds_what_the_search_needs():
-    X = np.random.default_rng(0).normal(size=(5000, 10))
+    X = np.random.default_rng(0).normal(size=(5000, 16))
     for algorithm, built in (("cells", {"cells"}), ("auto", {"gemm", "refine", "pca", "cells"})):
         memory = EpanechnikovMemory(2.0, algorithm=algorithm).fit(X)
         assert memory._energy().patterns.search._indexes.keys() == built
         memory.transform(X[:300])
         assert memory._energy().patterns.search._indexes.keys() <= built | {"refine"}
+    for features, built in ((16, set()), (2, {"tree"})):
+        memory = GaussianMemory(2.0).fit(X[:, :features])
+        assert memory._energy().patterns.search._indexes.keys() == built
 
 
 @every_back_end

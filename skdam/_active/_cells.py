@@ -6,7 +6,6 @@ float64 decides.
 """
 
 import warnings
-from collections.abc import Iterator
 
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage
@@ -14,9 +13,9 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from .._math import Floats, Integers, Points, Queries, slices
-from ._index import DIRECT, SINGLE, Index, nanoseconds
-from ._sets import Found
-from ._single import Pairs, SingleProduct, centred, count, sampled, verified
+from ._index import DIRECT, SINGLE, nanoseconds, sampled
+from ._proposer import Proposer, count
+from ._single import Pairs, SingleProduct, centred
 
 #: Rows for each cell that k-means sees, its steps, and the most cells.
 _ROWS_PER_CELL, _STEPS, _MOST_CELLS = 60, 8, 2000
@@ -28,7 +27,7 @@ _SLACK = 1e-6
 _BLOCK = 4096
 
 
-class Cells(Index):
+class Cells(Proposer):
     """Cells of points; those beyond reach of a query are skipped."""
 
     rows = 1024
@@ -54,17 +53,14 @@ class Cells(Index):
         ]
         return np.argsort(np.concatenate(nearest), kind="stable")
 
-    def found(self, queries: Queries, limit: float, precise: bool = True) -> Iterator[Found]:
-        return verified(self.points, queries, self._proposals(queries, limit), limit)
-
     def cost(self, X: Floats, limit: float, listed: bool) -> float:
-        sample, n_features = sampled(X), X.shape[1]
+        sample = sampled(X)
         queries = self.points.lift(sample)
         visited = self._visits(queries, limit)
         pairs = visited.sum(axis=0) @ np.diff(self.start)
-        proposed = count(self._proposals(queries, limit))
-        spent = (len(sample) * len(self.centres) + pairs) * nanoseconds(SINGLE, n_features)
-        spent += visited.sum() * _VISIT + proposed * nanoseconds(DIRECT, n_features)
+        proposed = count(self.proposals(queries, limit))
+        spent = (len(sample) * len(self.centres) + pairs) * nanoseconds(SINGLE, self.width)
+        spent += visited.sum() * _VISIT + proposed * nanoseconds(DIRECT, self.width)
         return len(X) / len(sample) * spent
 
     def _visits(self, queries: Queries, limit: float) -> np.ndarray:
@@ -76,7 +72,7 @@ class Cells(Index):
             distance = np.sqrt(np.maximum(_squared(z, self.centres), 0.0))
             return ~(distance > reach + _SLACK * size)
 
-    def _proposals(self, queries: Queries, limit: float) -> Pairs:
+    def proposals(self, queries: Queries, limit: float) -> Pairs:
         lifted = self.product.lift(*centred(queries))
         visits = self._visits(queries, limit)
         for cell in np.flatnonzero(visits.any(axis=0)):

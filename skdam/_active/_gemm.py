@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._math import TERM_ERROR, Floats, Points, Queries, true_entries
-from ._index import DIRECT, DOUBLE, Index, nanoseconds
+from ._index import DIRECT, DOUBLE, Index, nanoseconds, sampled
 from ._sets import Found
-from ._single import sampled
 from ._totals import Profile, added
 
 

@@ -13,10 +13,18 @@ from ._totals import Profile
 #: features (a + b D), of a pair that is decided by direct differences, and of one on a list.
 DOUBLE, SINGLE, DIRECT, LOOK = (1.0, 0.037), (0.8, 0.0175), (60.0, 2.0), (30.0, 1.0)
 
+#: Queries that a choice is made from: one of so many, and at most that number of them.
+_ONE_OF, _SAMPLED = 128, 16
+
 
 def nanoseconds(price: tuple[float, float], n_features: int) -> float:
     """Return the price of one pair."""
     return price[0] + price[1] * n_features
+
+
+def sampled(X: Floats) -> Floats:
+    """Return a few of the rows, evenly spaced."""
+    return X[:: max(_ONE_OF, -(-len(X) // _SAMPLED))]
 
 
 class Index(ABC):

@@ -51,7 +51,7 @@ class Lists:
         self.search, self.algorithm, self.reach, self.precise = search, algorithm, reach, precise
         self._anchor, self._last = np.full((2, n_rows, search.points.rows.shape[1]), np.nan)
         self._skin = np.full(n_rows, -1.0)  # no list
-        self._too_wide = np.inf
+        self._too_wide = np.inf  # skins from this width on cost more than they save
         self._searching = np.nan  # nanoseconds a row
         self._first, self._length = np.zeros((2, n_rows), dtype=np.intp)
         self._in_use = np.zeros(n_rows, dtype=bool)
@@ -80,7 +80,7 @@ class Lists:
             return np.sqrt(np.einsum("ij,ij->i", way, way) / points.radius_squared) * (1 + _SLACK)
 
     def _next_skin(self, step: Floats) -> float:
-        """Return a skin that should last some steps; 0 if one as wide did not pay."""
+        """Return a skin that should last some steps, 0 (no list) if one as wide did not pay."""
         known = step[np.isfinite(step)]
         skin = FIRST
         if known.size:

@@ -8,15 +8,14 @@ a lower bound that is itself a squared distance in m + 1 dimensions.  The axes a
 principal ones; m is what costs least for a sample of the points.
 """
 
-from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 
 from .._math import UNIT_ROUNDOFF, Floats, Points, Queries, slices
-from ._index import DIRECT, SINGLE, Index, nanoseconds
-from ._sets import Found
-from ._single import Pairs, SingleProduct, centred, count, sampled, verified
+from ._index import DIRECT, SINGLE, nanoseconds
+from ._proposer import Proposer, count
+from ._single import Pairs, SingleProduct, centred
 
 #: Rows that the axes are computed from; queries and points that m is chosen with.
 _FITTED, _QUERIES, _POINTS = 20_000, 64, 4096
@@ -26,7 +25,7 @@ _AXES = (4, 8, 12, 16, 20, 24, 32, 48, 64, 96, 128)
 _BLOCK = 2048
 
 
-class PCA(Index):
+class PCA(Proposer):
     """All pairs in m + 1 dimensions and single precision; float64 decides."""
 
     def __init__(self, points: Points, weights: Floats) -> None:
@@ -40,16 +39,11 @@ class PCA(Index):
         self.axes = min((axes[:, :m] for m in widths), key=price)
         self.product = _product(z, squares, self.axes)
 
-    def found(self, queries: Queries, limit: float, precise: bool = True) -> Iterator[Found]:
-        return verified(self.points, queries, self._proposals(queries, limit), limit)
+    @property
+    def width(self) -> int:
+        return self.axes.shape[1]
 
-    def cost(self, X: Floats, limit: float, listed: bool) -> float:
-        sample = sampled(X)
-        share = count(self._proposals(self.points.lift(sample), limit)) / len(sample)
-        pairs = len(self.points) * nanoseconds(SINGLE, self.axes.shape[1])
-        return len(X) * (pairs + share * nanoseconds(DIRECT, X.shape[1]))
-
-    def _proposals(self, queries: Queries, limit: float) -> Pairs:
+    def proposals(self, queries: Queries, limit: float) -> Pairs:
         z, squares = centred(queries)
         return self.product.within(
             self.product.lift(_reduced(z, squares, self.axes), squares), limit

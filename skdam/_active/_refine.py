@@ -5,28 +5,25 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._math import Floats, Integers, Points, Queries
-from ._index import DIRECT, SINGLE, Index, nanoseconds
+from ._proposer import Proposer
 from ._sets import Found
-from ._single import Pairs, SingleProduct, centred, count, sampled, verified
+from ._single import Pairs, SingleProduct, centred
 
 
-class Refine(Index):
+class Refine(Proposer):
     """All pairs in single precision; float64 decides those that may be active."""
 
     def __init__(self, points: Points, weights: Floats) -> None:
         super().__init__(points, weights)
         self.product = SingleProduct(points.lifted[:, :-2], points.lifted[:, -1])
 
+    def proposals(self, queries: Queries, limit: float) -> Pairs:
+        return self.product.within(self.product.lift(*centred(queries)), limit)
+
     def found(self, queries: Queries, limit: float, precise: bool = True) -> Iterator[Found]:
         if precise:
-            return verified(self.points, queries, self._proposals(queries, limit), limit)
+            return super().found(queries, limit)
         return self._rough(queries, limit)
-
-    def cost(self, X: Floats, limit: float, listed: bool) -> float:
-        sample = sampled(X)
-        share = count(self._proposals(self.points.lift(sample), limit)) / len(sample)
-        pairs = len(self.points) * nanoseconds(SINGLE, X.shape[1])
-        return len(X) * (pairs + share * nanoseconds(DIRECT, X.shape[1]))
 
     def _rough(self, queries: Queries, limit: float) -> Iterator[Found]:
         """Decide only what single precision cannot."""
@@ -49,9 +46,6 @@ class Refine(Index):
         """Bound how far below the squared distance a product is, for each query."""
         largest = self.points.lifted[:, -1].max()
         return 2.0 * (1.0 - self.product.shrunk) * (centred(queries)[1] + largest)
-
-    def _proposals(self, queries: Queries, limit: float) -> Pairs:
-        return self.product.within(self.product.lift(*centred(queries)), limit)
 
 
 def _bounds(lower: np.ndarray, error: Floats) -> tuple[Floats, Floats]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 from functools import partial
+from threading import Lock
 from typing import Self, cast
 
 import numpy as np
@@ -35,6 +36,8 @@ BACK_ENDS: dict[str, type[Index]] = {
     "pca": PCA,
     "cells": Cells,
 }
+#: Threads wait for what one of them builds.
+_BUILDING = Lock()
 #: Below so many pairs nothing is measured: a product is soon done.
 _FEW_PAIRS = 2**18
 #: A tree pays in few dimensions, principal axes in many, and cells need points to be made of.
@@ -73,8 +76,9 @@ class Search:
 
     def index(self, name: str) -> Index:
         """Return a back end, built when first asked for."""
-        if name not in self._indexes:
-            self._indexes[name] = BACK_ENDS[name](self.points, self.weights)
+        with _BUILDING:
+            if name not in self._indexes:
+                self._indexes[name] = BACK_ENDS[name](self.points, self.weights)
         return self._indexes[name]
 
     @property

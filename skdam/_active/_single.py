@@ -2,11 +2,10 @@
 
 Single precision costs half.  It is off by at most ``c (|x| + |y|)^2 <= 2 c (|x|^2 + |y|^2)``, with
 lengths from the centre, ``c = (3 L + 16) u``, L columns and u the unit roundoff of float32.  That
-much is taken off the squared lengths beforehand, so that no product is above the squared distance,
-and every pair that is proposed is computed again.
+much is taken off the squared lengths beforehand, so that no product is above the squared distance.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -15,17 +14,11 @@ from .._math import (
     TILE_COLUMNS,
     Floats,
     Integers,
-    Points,
     Queries,
     slices,
     true_entries,
 )
 from ._sets import Found
-
-#: Pairs that are decided at a time.
-_BATCH = 2**15
-#: Queries that a choice is made from: one of so many, and at most that number of them.
-_ONE_OF, _SAMPLED = 128, 16
 
 Pairs = Iterator[tuple[Integers, Integers]]
 
@@ -83,42 +76,3 @@ class SingleProduct:
 def centred(queries: Queries) -> tuple[Floats, Floats]:
     """Return queries from the centre, in units of their points, and their squared lengths."""
     return -0.5 * queries.lifted[:, :-2], queries.lifted[:, -2]
-
-
-def verified(
-    points: Points, queries: Queries, pairs: Iterable[tuple[Integers, Integers]], limit: float
-) -> Iterator[Found]:
-    """Yield those of the proposed pairs that direct differences find nearer."""
-    for query, point in _batches(pairs):
-        squared = points.direct(queries, query, point)
-        inside = squared < limit
-        yield query[inside], point[inside], squared[inside]
-
-
-def count(pairs: Iterable[tuple[Integers, Integers]]) -> int:
-    """Return how many pairs there are."""
-    return sum(len(query) for query, _ in pairs)
-
-
-def sampled(X: Floats) -> Floats:
-    """Return a few of the rows, evenly spaced."""
-    return X[:: max(_ONE_OF, -(-len(X) // _SAMPLED))]
-
-
-def _batches(pairs: Iterable[tuple[Integers, Integers]]) -> Pairs:
-    """Join small runs of pairs: each costs a few calls."""
-    waiting: list[tuple[Integers, Integers]] = []
-    n_waiting = 0
-    for pair in pairs:
-        waiting.append(pair)
-        n_waiting += len(pair[0])
-        if n_waiting >= _BATCH:
-            yield _joined(waiting)
-            waiting, n_waiting = [], 0
-    if waiting:
-        yield _joined(waiting)
-
-
-def _joined(pairs: list[tuple[Integers, Integers]]) -> tuple[Integers, Integers]:
-    query, point = (np.concatenate(part) for part in zip(*pairs, strict=True))
-    return query, point

@@ -11,10 +11,10 @@ import numpy as np
 from sklearn.neighbors import KDTree
 
 from .._math import TERM_ERROR, UNIT_ROUNDOFF, Floats, Integers, Points, Queries
-from ._index import Index
+from ._index import Index, sampled
 from ._leaves import Leaves
 from ._sets import Found
-from ._single import centred, sampled
+from ._single import centred
 from ._totals import Profile, steepest, weighted
 
 #: Points of a leaf, at least (and less than twice as many).

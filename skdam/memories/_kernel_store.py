@@ -172,7 +172,7 @@ class KernelStore(Memory):
         self.beta_ = float(beta_from_bandwidth(self.bandwidth_, kernel))
         self.memories_, self.weights_, self.n_iter_ = memories, weights, 1
         self._prepare()
-        self._prepared.prepare(self.algorithm)
+        self._energy().prepare()
         return self
 
     def _prepare(self) -> None:
