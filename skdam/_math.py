@@ -29,7 +29,7 @@ _COMPACT = 8.0
 _GRID = 16.0
 TILE_ROWS, TILE_COLUMNS = 256, 1024
 BLOCK_BYTES = 2**27
-DIRECT_ELEMENTS = 2**20
+DIRECT_ELEMENTS = 2**17
 
 Floats = np.ndarray
 Integers = np.ndarray

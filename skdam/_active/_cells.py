@@ -6,6 +6,7 @@ float64 decides.
 """
 
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage
@@ -14,8 +15,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._math import Floats, Integers, Points, Queries, slices
 from ._index import DIRECT, SINGLE, nanoseconds, sampled
-from ._proposer import Proposer, count
-from ._single import Pairs, SingleProduct, centred
+from ._proposer import Proposer
+from ._sets import Found
+from ._single import SingleProduct, centred
 
 #: Rows for each cell that k-means sees, its steps, and the most cells.
 _ROWS_PER_CELL, _STEPS, _MOST_CELLS = 60, 8, 2000
@@ -58,7 +60,7 @@ class Cells(Proposer):
         queries = self.points.lift(sample)
         visited = self._visits(queries, limit)
         pairs = visited.sum(axis=0) @ np.diff(self.start)
-        proposed = count(self.proposals(queries, limit))
+        proposed = self.count(queries, limit)
         spent = (len(sample) * len(self.centres) + pairs) * nanoseconds(SINGLE, self.width)
         spent += visited.sum() * _VISIT + proposed * nanoseconds(DIRECT, self.width)
         return len(X) / len(sample) * spent
@@ -72,14 +74,13 @@ class Cells(Proposer):
             distance = np.sqrt(np.maximum(_squared(z, self.centres), 0.0))
             return ~(distance > reach + _SLACK * size)
 
-    def proposals(self, queries: Queries, limit: float) -> Pairs:
-        lifted = self.product.lift(*centred(queries))
+    def bounded(self, queries: Queries, lifted: np.ndarray, limit: float) -> Iterator[Found]:
         visits = self._visits(queries, limit)
         for cell in np.flatnonzero(visits.any(axis=0)):
             here = np.flatnonzero(visits[:, cell])
             rows = slice(self.start[cell], self.start[cell + 1])
-            for query, row in self.product.within(lifted[here], limit, rows):
-                yield here[query], self.place[row]
+            for query, row, lower in self.product.bounded(lifted[here], limit, rows):
+                yield here[query], self.place[row], lower
 
 
 def _centres(z: Floats) -> Floats:

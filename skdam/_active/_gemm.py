@@ -6,6 +6,7 @@ import numpy as np
 
 from .._math import TERM_ERROR, Floats, Points, Queries, true_entries
 from ._index import DIRECT, DOUBLE, Index, nanoseconds, sampled
+from ._rough import Bounds
 from ._sets import Found
 from ._totals import Profile, added
 
@@ -13,8 +14,10 @@ from ._totals import Profile, added
 class Gemm(Index):
     """All pairs, for dense sets."""
 
-    def found(self, queries: Queries, limit: float, precise: bool = True) -> Iterator[Found]:
-        return decided(self.points, queries, limit, TERM_ERROR if precise else 1.0)
+    def found(
+        self, queries: Queries, limit: float, bounds: Bounds | None = None
+    ) -> Iterator[Found]:
+        return decided(self.points, queries, limit, TERM_ERROR if bounds is None else 1.0)
 
     def totals(self, queries: Queries, kernel: Profile, limit: float) -> tuple[Floats, Floats]:
         return added(self.points, queries, self.weights, kernel, limit)

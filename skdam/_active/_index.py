@@ -6,12 +6,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._math import Floats, Integers, Points, Queries
+from ._rough import Bounds
 from ._sets import Found
 from ._totals import Profile
 
 #: Nanoseconds that a back end is worth: of a pair in a float64 and a float32 product, with D
 #: features (a + b D), of a pair that is decided by direct differences, and of one on a list.
-DOUBLE, SINGLE, DIRECT, LOOK = (1.0, 0.037), (0.8, 0.0175), (60.0, 2.0), (30.0, 1.0)
+DOUBLE, SINGLE, DIRECT, LOOK = (1.0, 0.037), (0.8, 0.0175), (40.0, 2.0), (30.0, 1.0)
 
 #: Queries that a choice is made from: one of so many, and at most that number of them.
 _ONE_OF, _SAMPLED = 128, 16
@@ -48,10 +49,12 @@ class Index(ABC):
         self.weights = weights
 
     @abstractmethod
-    def found(self, queries: Queries, limit: float, precise: bool = True) -> Iterator[Found]:
+    def found(
+        self, queries: Queries, limit: float, bounds: Bounds | None = None
+    ) -> Iterator[Found]:
         """Yield all pairs at a squared distance below `limit`, each once, some at a time.
 
-        Unless it is to be `precise`, the distance of a pair that is surely below may be rough.
+        With cheap `bounds`, the distance of a pair that is surely below may be rough.
         """
 
     @abstractmethod

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._math import Floats, Integers, Queries, in_segments
 from ._index import LOOK, nanoseconds
+from ._rough import settled
 from ._search import Search
 from ._sets import ActiveSets
 
@@ -18,8 +19,6 @@ from ._sets import ActiveSets
 FIRST, STEPS, NARROWEST, WIDEST = 0.15, 4.0, 0.01, 0.2
 #: Lists are kept if looking at them costs at most this share of a search.
 _WORTH = 0.6
-#: From so many features on, single precision decides what it can.
-_SINGLE_FEATURES = 8
 #: List entries that are looked at together.
 _BATCH = 2**16
 #: Relative error of squared distances that a search at a wider reach found, far above its bound.
@@ -147,21 +146,15 @@ class Lists:
         for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(ends // _BATCH)) + 1):
             length = self._length[rows[part]]
             point = self._pool[in_segments(self._first[rows[part]], length)]
-            query = np.repeat(np.arange(len(part)), length)
-            squared, inside = self._decided(queries[part], query, point, limit)
-            u = squared / points.radius_squared
-            sets = ActiveSets(np.concatenate([[0], np.cumsum(length)]), point, u)
-            yield part, sets.where(inside)
+            indptr = np.concatenate([[0], np.cumsum(length)])
+            squared = self._decided(queries[part], indptr, point, limit)
+            sets = ActiveSets(indptr, point, squared / points.radius_squared)
+            yield part, sets.where(squared < limit)
 
-    def _decided(
-        self, queries: Queries, query: Integers, point: Integers, limit: float
-    ) -> tuple[Floats, np.ndarray]:
-        """Return squared distances, rough ones unless they matter, and who is within reach."""
-        points = self.search.points
-        if self.precise or len(points.rows[0]) < _SINGLE_FEATURES:
-            squared = points.direct(queries, query, point)
-            return squared, squared < limit
-        lower, upper = self.search.refine.bounds(queries, query, point)
-        doubtful = np.flatnonzero(~((lower > limit) | (upper < limit)))
-        lower[doubtful] = points.direct(queries, query[doubtful], point[doubtful])
-        return lower, lower < limit
+    def _decided(self, queries: Queries, indptr: Integers, point: Integers, limit: float) -> Floats:
+        """Return squared distances, or what is on the same side of a limit if that is enough."""
+        points, query = self.search.points, np.repeat(np.arange(len(queries)), np.diff(indptr))
+        if self.precise:
+            return points.direct(queries, query, point)
+        bounds = self.search.bounds(queries, indptr, point)
+        return settled(points, queries, query, point, *bounds, limit)

@@ -2,20 +2,22 @@
 
 With P the coordinates of a row along m orthonormal axes and R the length of what they leave of it,
 
-    |x - y|^2  >=  |P x - P y|^2 + (R x - R y)^2,
+    |P x - P y|^2 + (R x - R y)^2  <=  |x - y|^2  <=  |P x - P y|^2 + (R x + R y)^2.
 
-a lower bound that is itself a squared distance in m + 1 dimensions.  The axes are the leading
+The lower bound is itself a squared distance, in m + 1 dimensions.  The axes are the leading
 principal ones; m is what costs least for a sample of the points.
 """
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
 
-from .._math import UNIT_ROUNDOFF, Floats, Points, Queries, slices
+from .._math import UNIT_ROUNDOFF, Floats, Integers, Points, Queries, slices
 from ._index import DIRECT, SINGLE, nanoseconds
-from ._proposer import Proposer, count
-from ._single import Pairs, SingleProduct, centred
+from ._proposer import Proposer
+from ._sets import Found
+from ._single import SingleProduct, centred
 
 #: Rows that the axes are computed from; queries and points that m is chosen with.
 _FITTED, _QUERIES, _POINTS = 20_000, 64, 4096
@@ -43,11 +45,19 @@ class PCA(Proposer):
     def width(self) -> int:
         return self.axes.shape[1]
 
-    def proposals(self, queries: Queries, limit: float) -> Pairs:
+    def lift(self, queries: Queries) -> np.ndarray:
         z, squares = centred(queries)
-        return self.product.within(
-            self.product.lift(_reduced(z, squares, self.axes), squares), limit
-        )
+        return self.product.lift(_reduced(z, squares, self.axes), squares)
+
+    def bounded(self, queries: Queries, lifted: np.ndarray, limit: float) -> Iterator[Found]:
+        return self.product.bounded(lifted, limit)
+
+    def excess(
+        self, queries: Queries, lifted: np.ndarray, query: Integers, point: Integers
+    ) -> Floats:
+        # (R x + R y)^2 - (R x - R y)^2 = 4 R x R y; a lifted query holds -2 R x
+        rest = lifted[query, -3] * self.product.rows[point, -3]
+        return super().excess(queries, lifted, query, point) - 2.0 * rest.astype(np.float64)
 
 
 def _principal_axes(z: Floats) -> Floats:
@@ -82,5 +92,6 @@ def _price(
     """Return about how many nanoseconds a query costs with these axes, for each point."""
     product = _product(*points, axes)
     lifted = product.lift(_reduced(*queries, axes), queries[1])
-    share = count(product.within(lifted, limit)) / (len(points[0]) * len(queries[0]))
+    proposed = sum(len(query) for query, _, _ in product.bounded(lifted, limit))
+    share = proposed / (len(points[0]) * len(queries[0]))
     return nanoseconds(SINGLE, axes.shape[1]) + share * nanoseconds(DIRECT, len(axes))

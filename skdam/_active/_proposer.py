@@ -7,50 +7,95 @@ import numpy as np
 
 from .._math import Floats, Integers, Queries
 from ._index import DIRECT, SINGLE, Index, nanoseconds, sampled
+from ._rough import Bounds, from_above, settled
 from ._sets import Found
-from ._single import Pairs
+from ._single import SingleProduct, centred
 
 #: Pairs that are decided at a time.
 _BATCH = 2**15
 
 
 class Proposer(Index):
-    """All pairs in single precision; every pair that is proposed is computed again."""
+    """All pairs in single precision; what that leaves open is computed again.
+
+    Attributes
+    ----------
+    product : SingleProduct
+        Gives lower bounds of the squared distances.
+    """
+
+    product: SingleProduct
 
     @property
     def width(self) -> int:
-        """The features of the product that proposes: all, unless a back end says otherwise."""
+        """The features of the product: all, unless a back end says otherwise."""
         return self.points.rows.shape[1]
 
-    @abstractmethod
-    def proposals(self, queries: Queries, limit: float) -> Pairs:
-        """Yield (query, point) of all pairs that may be nearer than ``sqrt(limit)``."""
+    def lift(self, queries: Queries) -> np.ndarray:
+        """Prepare queries for the product."""
+        return self.product.lift(*centred(queries))
 
-    def found(self, queries: Queries, limit: float, precise: bool = True) -> Iterator[Found]:
-        for query, point in _batches(self.proposals(queries, limit)):
-            squared = self.points.direct(queries, query, point)
+    @abstractmethod
+    def bounded(self, queries: Queries, lifted: np.ndarray, limit: float) -> Iterator[Found]:
+        """Yield all pairs that may be nearer than ``sqrt(limit)``, with their lower bounds."""
+
+    def excess(
+        self, queries: Queries, lifted: np.ndarray, query: Integers, point: Integers
+    ) -> Floats:
+        """Bound how far the squared distances of pairs are above their lower bounds."""
+        squares = queries.sizes[query] ** 2 + self.points.sizes[point] ** 2
+        return 2.0 * (1.0 - self.product.shrunk) * squares
+
+    def found(
+        self, queries: Queries, limit: float, bounds: Bounds | None = None
+    ) -> Iterator[Found]:
+        lifted = self.lift(queries)
+        for query, point, lower in _batches(self.bounded(queries, lifted, limit)):
+            if bounds is None:
+                squared = self.points.direct(queries, query, point)
+            else:
+                excess = self.excess(queries, lifted, query, point)
+                lower, upper = from_above(lower, excess)
+                if self.width < self.points.rows.shape[1]:
+                    _narrow(queries, query, point, lower, upper, limit, bounds)
+                squared = settled(self.points, queries, query, point, lower, upper, limit)
             inside = squared < limit
             yield query[inside], point[inside], squared[inside]
 
     def cost(self, X: Floats, limit: float, listed: bool) -> float:
         sample = sampled(X)
-        share = count(self.proposals(self.points.lift(sample), limit)) / len(sample)
+        share = self.count(self.points.lift(sample), limit) / len(sample)
         pairs = len(self.points) * nanoseconds(SINGLE, self.width)
         return len(X) * (pairs + share * nanoseconds(DIRECT, X.shape[1]))
 
+    def count(self, queries: Queries, limit: float) -> int:
+        """Return how many pairs are proposed."""
+        return sum(len(query) for query, _, _ in self.bounded(queries, self.lift(queries), limit))
 
-def count(pairs: Iterable[tuple[Integers, Integers]]) -> int:
-    """Return how many pairs there are."""
-    return sum(len(query) for query, _ in pairs)
+
+def _narrow(
+    queries: Queries,
+    query: Integers,
+    point: Integers,
+    lower: Floats,
+    upper: Floats,
+    limit: float,
+    bounds: Bounds,
+) -> None:
+    """Bound more tightly, in place, the pairs that are not surely below the limit."""
+    rest = np.flatnonzero(~(upper < limit))
+    rest = rest[np.argsort(query[rest], kind="stable")]
+    indptr = np.searchsorted(query[rest], np.arange(len(queries) + 1))
+    lower[rest], upper[rest] = bounds(queries, indptr, point[rest])
 
 
-def _batches(pairs: Iterable[tuple[Integers, Integers]]) -> Pairs:
+def _batches(found: Iterable[Found]) -> Iterator[Found]:
     """Join small runs of pairs: each costs a few calls."""
-    waiting: list[tuple[Integers, Integers]] = []
+    waiting: list[Found] = []
     n_waiting = 0
-    for pair in pairs:
-        waiting.append(pair)
-        n_waiting += len(pair[0])
+    for pairs in found:
+        waiting.append(pairs)
+        n_waiting += len(pairs[0])
         if n_waiting >= _BATCH:
             yield _joined(waiting)
             waiting, n_waiting = [], 0
@@ -58,6 +103,6 @@ def _batches(pairs: Iterable[tuple[Integers, Integers]]) -> Pairs:
         yield _joined(waiting)
 
 
-def _joined(pairs: list[tuple[Integers, Integers]]) -> tuple[Integers, Integers]:
-    query, point = (np.concatenate(part) for part in zip(*pairs, strict=True))
-    return query, point
+def _joined(found: list[Found]) -> Found:
+    query, point, lower = (np.concatenate(part) for part in zip(*found, strict=True))
+    return query, point, lower

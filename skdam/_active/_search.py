@@ -18,6 +18,7 @@ from .._math import (
     Floats,
     Integers,
     Points,
+    Queries,
     slices,
 )
 from ._cells import Cells
@@ -42,6 +43,8 @@ _BUILDING = Lock()
 _FEW_PAIRS = 2**18
 #: A tree pays in few dimensions, principal axes in many, and cells need points to be made of.
 _TREE_FEATURES, _PCA_FEATURES, _CELLS_POINTS = 6, 8, 4096
+#: From so many features on, bounds of single precision cost less than differences.
+_SINGLE_FEATURES = 8
 #: Relative error up to which a sum may come from a matrix product.
 SUM_ERROR = 1e-12
 #: A radius so many times longer or shorter than the unit gets a unit of its own: far from where
@@ -86,10 +89,13 @@ class Search:
         """The back end that knows what is far behind the nearest point."""
         return cast(Tree, self.index("tree"))
 
-    @property
-    def refine(self) -> Refine:
-        """The back end that bounds single pairs."""
-        return cast(Refine, self.index("refine"))
+    def bounds(self, queries: Queries, indptr: Integers, point: Integers) -> tuple[Floats, Floats]:
+        """Bound the squared distances of single pairs, grouped by query, from below and above."""
+        if self.points.rows.shape[1] >= _SINGLE_FEATURES:
+            return cast(Refine, self.index("refine")).bounds(queries, indptr, point)
+        query = np.repeat(np.arange(len(queries)), np.diff(indptr))
+        squared = self.points.direct(queries, query, point)
+        return squared, squared
 
     def prepare(self, algorithm: str) -> None:
         """Build what `algorithm` may need."""
@@ -136,6 +142,7 @@ class Search:
         index = self.index(self.choose(X, reach) if algorithm == "auto" else algorithm)
         order, limit = index.order(X, listed=True), self.limit(reach)
         order = np.arange(len(X)) if order is None else order
+        bounds = None if precise else self.bounds
         gather = partial(
             ActiveSets.gather,
             limit=self.points.radius_squared,
@@ -145,7 +152,7 @@ class Search:
         start, size = 0, min(index.rows, max(1, self.most // min(len(self), TILE_COLUMNS)))
         while start < len(X):
             rows = order[start : start + size]
-            sets = gather(len(rows), index.found(self.points.lift(X[rows]), limit, precise))
+            sets = gather(len(rows), index.found(self.points.lift(X[rows]), limit, bounds))
             if sets is None:
                 size = len(rows) // 2
                 continue

@@ -13,14 +13,11 @@ from .._math import (
     SINGLE_ROUNDOFF,
     TILE_COLUMNS,
     Floats,
-    Integers,
     Queries,
     slices,
     true_entries,
 )
 from ._sets import Found
-
-Pairs = Iterator[tuple[Integers, Integers]]
 
 
 class SingleProduct:
@@ -51,14 +48,10 @@ class SingleProduct:
             lifted[:, -2] = squares * self.shrunk
         return lifted
 
-    def within(self, lifted: np.ndarray, limit: float, rows: slice = slice(None)) -> Pairs:
-        """Yield (query, row) of all pairs that may be nearer than ``sqrt(limit)``, by tiles."""
-        return ((query, row) for query, row, _ in self.bounded(lifted, limit, rows))
-
     def bounded(
         self, lifted: np.ndarray, limit: float, rows: slice = slice(None)
     ) -> Iterator[Found]:
-        """Yield the same with the lower bounds of their squared distances."""
+        """Yield all pairs that may be nearer than ``sqrt(limit)``, with lower bounds, by tiles."""
         most = np.float32(limit * (1.0 + 2.0**-20))
         start, stop, _ = rows.indices(len(self.rows))
         shape = len(lifted), min(TILE_COLUMNS, stop - start)

@@ -13,6 +13,7 @@ from sklearn.neighbors import KDTree
 from .._math import TERM_ERROR, UNIT_ROUNDOFF, Floats, Integers, Points, Queries
 from ._index import Index, sampled
 from ._leaves import Leaves
+from ._rough import Bounds
 from ._sets import Found
 from ._single import centred
 from ._totals import Profile, steepest, weighted
@@ -50,7 +51,9 @@ class Tree(Index):
     def order(self, X: Floats, listed: bool) -> Integers | None:
         return None if listed else near_together(X)
 
-    def found(self, queries: Queries, limit: float, precise: bool = True) -> Iterator[Found]:
+    def found(
+        self, queries: Queries, limit: float, bounds: Bounds | None = None
+    ) -> Iterator[Found]:
         X, reach, error = self._reach(queries, limit)
         counts = self.tree.query_radius(X, reach, count_only=True)
         full = np.flatnonzero(np.diff(np.cumsum(counts) // _BATCH))
@@ -58,7 +61,7 @@ class Tree(Index):
             points, distances = self.tree.query_radius(X[part], reach[part], return_distance=True)
             query, point = np.repeat(part, counts[part]), np.concatenate(points)
             squared = np.concatenate(distances) ** 2
-            depth = (error / (TERM_ERROR if precise else 1.0))[query]
+            depth = (error / (TERM_ERROR if bounds is None else 1.0))[query]
             doubtful = np.flatnonzero(~(squared < limit - depth))
             squared[doubtful] = self.points.direct(queries, query[doubtful], point[doubtful])
             inside = squared < limit
