@@ -21,7 +21,7 @@ def row(scene):
     for name in (*BACK_ENDS, "auto"):
         memory = EpanechnikovMemory(scene.radius, algorithm=name).fit(scene.memories)
         spent.append(1e3 * seconds(memory.score_samples, scene.queries, 1))
-    took = memory._energy().patterns.search.choose(scene.queries, listed=False)
+    took = memory._energy().patterns.search.choose(scene.queries, task="sums")
     return [scene.name, len(scene.queries), *spent, took]
 
 

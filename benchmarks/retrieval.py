@@ -26,7 +26,7 @@ def row(scene, n_peer, n_batch):
     ours = seconds(memory.transform, X) / len(X)
     peer = scaled(mean_shift(scene.memories, radius), X, n_peer) / len(X)
     batch = once(batched_radius_neighbours(scene.memories, radius), X[:n_batch]) / n_batch
-    took = memory._energy().patterns.search.choose(X)
+    took = memory._energy().patterns.search.choose(X, task="members")
     members = np.diff(result.members.indptr).mean()
     micro = [1e6 * t for t in (ours, peer, batch)]
     known = [scene.name, len(X), took, result.n_iter.mean(), members]

@@ -27,7 +27,7 @@ def point(what, value):
     memory = EpanechnikovMemory(scene.radius).fit(scene.memories)
     ours = 1e3 * seconds(memory.score_samples, scene.queries)
     peer = kernel_density(scene.memories, scene.radius, "epanechnikov")
-    took = memory._energy().patterns.search.choose(scene.queries, listed=False)
+    took = memory._energy().patterns.search.choose(scene.queries, task="sums")
     return ours, 1e3 * scaled(peer, scene.queries, 100), took
 
 

@@ -31,7 +31,7 @@ def row(scene):
     gemm = scaled(product(scene.memories), X, 2560)
     torch = torch_scores(scene.memories, radius)
     other = None if torch is None else 1e3 * scaled(torch, X, 512)
-    took = memory._energy().patterns.search.choose(X, listed=False)
+    took = memory._energy().patterns.search.choose(X, task="sums")
     times = [1e3 * t for t in (fit, ours, peer, gemm)]
     return [scene.name, len(X), took, *times, other, peer / ours, ours / gemm]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from ._active import ActiveSets, Lists, Search, in_order
+from ._active import ActiveSets, Lists, Search, Task, in_order
 from ._math import (
     Floats,
     Integers,
@@ -104,7 +104,7 @@ class CompactSums(KernelSums):
         return self._pull(X, self._sets(X))
 
     def walk(self, n_rows: int) -> Walk:
-        lists = Lists(self.search, self.algorithm, n_rows, precise=not self.kernel.is_flat)
+        lists = Lists(self.search, self.algorithm, n_rows, task=self._task)
         return Walk(
             lambda rows, X: self._pull(X, lists.sets(rows, X)),
             lambda rows, X: _covered(X, lists.sets(rows, X)),
@@ -143,7 +143,11 @@ class CompactSums(KernelSums):
         return _covered(X, self._sets(X))
 
     def _sets(self, X: Floats) -> Blocks:
-        return self.search.sets(X, self.algorithm, precise=not self.kernel.is_flat)
+        return self.search.sets(X, self.algorithm, task=self._task)
+
+    @property
+    def _task(self) -> Task:
+        return "members" if self.kernel.is_flat else "distances"
 
     def _pulls(self, sets: ActiveSets) -> Floats:
         return self.weights[sets.indices] * self.kernel.slope(sets.u)

@@ -99,10 +99,10 @@ def test_proposals_miss_nothing_where_single_precision_ends(size):
     assert all(i in row for i, row in enumerate(sets[0]))
 
 
-@pytest.mark.parametrize("precise", [True, False])
+@pytest.mark.parametrize("task", ["distances", "members"])
 @pytest.mark.parametrize("size", [3e18, 1.5e19, 3e19, 1e20, 1e140, 1e151, 1e155, 1e200, 1e306])
 @every_back_end
-def test_sets_far_from_the_centre_are_those_of_differences(algorithm, size, precise, monkeypatch):
+def test_sets_far_from_the_centre_are_those_of_differences(algorithm, size, task, monkeypatch):
     """Where squares overflow, rounding of the centre is longer than the radius, or both."""
     monkeypatch.setattr("skdam._active._search._FEW_PAIRS", 0)
     step = np.arange(6)[:, None]
@@ -110,7 +110,7 @@ def test_sets_far_from_the_centre_are_those_of_differences(algorithm, size, prec
         memories = np.vstack([near, size * (1.0 + 1e-3 * step), size * (1.0 + 1e-2 * step)])
         for bandwidth in (5.0, 0.1 * size, 4.1 * np.spacing(size)):
             search = search_of(memories, bandwidth)
-            sets = search.sets(memories, algorithm, precise=precise)
+            sets = search.sets(memories, algorithm, task=task)
             expected = members_by_differences(memories, memories, bandwidth)
             assert member_lists(sets, len(memories)) == expected
 
@@ -210,20 +210,20 @@ def test_states_do_not_depend_on_the_back_end_nor_on_lists(case, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("case", "share", "listed", "taken"),
+    ("case", "share", "task", "taken"),
     [
-        ("plane", 0.03, True, "tree"),
-        ("plane", 0.03, False, "tree"),
-        ("clusters", 0.3, False, "gemm"),
-        ("clusters", 0.001, True, "cells"),
-        ("flat", 0.001, True, "pca"),
+        ("plane", 0.0005, "distances", "tree"),
+        ("plane", 0.03, "sums", "tree"),
+        ("clusters", 0.3, "sums", "gemm"),
+        ("clusters", 0.001, "distances", "cells"),
+        ("flat", 0.001, "members", "pca"),
     ],
 )
-def test_auto_takes_what_suits(case, share, listed, taken):
+def test_auto_takes_what_suits(case, share, task, taken):
     memories, queries, _ = large_case(case)
     distances = np.linalg.norm(queries[:50, None] - memories, axis=2)
     search = search_of(memories, np.quantile(distances, share))
-    assert search.choose(np.tile(queries, (10, 1)), listed=listed) == taken
+    assert search.choose(np.tile(queries, (10, 1)), task=task) == taken
 
 
 def test_auto_refines_where_sets_are_sparse_and_nothing_else_helps():

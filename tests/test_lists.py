@@ -14,11 +14,11 @@ def search():
     return Search(Points.measured(rows, 2.0), np.ones(3000))
 
 
-@pytest.mark.parametrize("precise", [True, False])
+@pytest.mark.parametrize("task", ["distances", "members"])
 @pytest.mark.parametrize("reach", [1.0, 1.3])
 @pytest.mark.parametrize("algorithm", ["auto", *BACK_ENDS])
-def test_sets_are_those_of_a_search(search, algorithm, reach, precise, monkeypatch):
-    rng, lists = np.random.default_rng(1), Lists(search, algorithm, 60, reach, precise)
+def test_sets_are_those_of_a_search(search, algorithm, reach, task, monkeypatch):
+    rng, lists = np.random.default_rng(1), Lists(search, algorithm, 60, reach, task)
     monkeypatch.setattr("skdam._active._lists._WORTH", np.inf)
     X, looked_up = search.points.rows[:60] + 0.0, 0
     for step in (0.0, 0.02, 0.02, 0.5, 0.01, 0.01, 0.1, 0.0):

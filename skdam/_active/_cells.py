@@ -14,7 +14,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from .._math import Floats, Integers, Points, Queries, slices
-from ._index import DIRECT, SINGLE, nanoseconds, sampled
+from ._index import SINGLE, Task, nanoseconds, sampled
 from ._proposer import Proposer
 from ._sets import Found
 from ._single import SingleProduct, centred
@@ -47,7 +47,7 @@ class Cells(Proposer):
         self.radius = _radii(z, self.centres, cell)
         self.product = SingleProduct(z[self.place], squares[self.place])
 
-    def order(self, X: Floats, listed: bool) -> Integers:
+    def order(self, X: Floats, task: Task) -> Integers:
         queries = self.points.lift(X)
         nearest = [
             _squared(centred(queries[rows])[0], self.centres).argmin(axis=1)
@@ -55,14 +55,14 @@ class Cells(Proposer):
         ]
         return np.argsort(np.concatenate(nearest), kind="stable")
 
-    def cost(self, X: Floats, limit: float, listed: bool) -> float:
+    def cost(self, X: Floats, limit: float, task: Task) -> float:
         sample = sampled(X)
         queries = self.points.lift(sample)
         visited = self._visits(queries, limit)
         pairs = visited.sum(axis=0) @ np.diff(self.start)
         proposed = self.count(queries, limit)
         spent = (len(sample) * len(self.centres) + pairs) * nanoseconds(SINGLE, self.width)
-        spent += visited.sum() * _VISIT + proposed * nanoseconds(DIRECT, self.width)
+        spent += visited.sum() * _VISIT + proposed * self.price(task)
         return len(X) / len(sample) * spent
 
     def _visits(self, queries: Queries, limit: float) -> np.ndarray:

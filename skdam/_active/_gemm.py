@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .._math import TERM_ERROR, Floats, Points, Queries, true_entries
-from ._index import DIRECT, DOUBLE, Index, nanoseconds, sampled
-from ._rough import Bounds
+from .._math import Floats, Points, Queries, true_entries
+from ._index import DOUBLE, LOOK, Index, Task, nanoseconds, sampled
+from ._rough import Rough, doubtful
 from ._sets import Found
 from ._totals import Profile, added
 
@@ -14,34 +14,32 @@ from ._totals import Profile, added
 class Gemm(Index):
     """All pairs, for dense sets."""
 
-    def found(
-        self, queries: Queries, limit: float, bounds: Bounds | None = None
-    ) -> Iterator[Found]:
-        return decided(self.points, queries, limit, TERM_ERROR if bounds is None else 1.0)
+    def found(self, queries: Queries, limit: float, rough: Rough | None = None) -> Iterator[Found]:
+        return decided(self.points, queries, limit, rough)
 
     def totals(self, queries: Queries, kernel: Profile, limit: float) -> tuple[Floats, Floats]:
         return added(self.points, queries, self.weights, kernel, limit)
 
-    def cost(self, X: Floats, limit: float, listed: bool) -> float:
+    def cost(self, X: Floats, limit: float, task: Task) -> float:
         spent = len(X) * len(self.points) * nanoseconds(DOUBLE, X.shape[1])
-        if listed:
+        if task != "sums":
             sample = sampled(X)
             active = sum(len(part[0]) for part in self.found(self.points.lift(sample), limit))
-            spent += len(X) / len(sample) * active * nanoseconds(DIRECT, X.shape[1])
+            spent += len(X) / len(sample) * active * nanoseconds(LOOK, 0)
         return spent
 
 
-def decided(points: Points, queries: Queries, limit: float, share: float) -> Iterator[Found]:
+def decided(points: Points, queries: Queries, limit: float, rough: Rough | None) -> Iterator[Found]:
     """Yield all pairs at a squared distance below `limit`, tile by tile of a product.
 
-    An entry of the product is taken as it stands only where its error bound is below a `share` of
-    its depth below the rim, ``limit - distance^2``; entries surely beyond the rim are left, and
-    all others are computed again from direct differences.
+    An entry of the product is taken as it stands only where its error bound is a small share of its
+    depth below the rim, ``limit - distance^2``, or does not matter; entries surely beyond the rim
+    are left, and all others are computed again from direct differences.
     """
     for start, squared, error in points.tiles(queries):
         query, column = true_entries(~(squared >= (limit + error)[:, None]))
         value = np.maximum(squared[query, column], 0.0)
-        doubtful = np.flatnonzero(~(value <= (limit - error / share)[query]))
-        value[doubtful] = points.direct(queries, query[doubtful], start + column[doubtful])
+        again = doubtful(value, error[query], limit, rough)
+        value[again] = points.direct(queries, query[again], start + column[again])
         inside = value < limit
         yield query[inside], start + column[inside], value[inside]

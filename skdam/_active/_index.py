@@ -2,18 +2,20 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 
 from .._math import Floats, Integers, Points, Queries
-from ._rough import Bounds
+from ._rough import Rough
 from ._sets import Found
 from ._totals import Profile
 
-#: Nanoseconds that a back end is worth: of a pair in a float64 and a float32 product, with D
-#: features (a + b D), of a pair that is decided by direct differences, and of one on a list.
-DOUBLE, SINGLE, DIRECT, LOOK = (1.0, 0.037), (0.8, 0.0175), (40.0, 2.0), (30.0, 1.0)
-
+#: What a search is for: sums over active sets, distances within them, or only who is a member.
+Task = Literal["sums", "distances", "members"]
+#: Nanoseconds, ``a + b D`` for D features, that a pair costs: in a float64 and a float32 product,
+#: by direct differences, and on a list whose entries are looked at by single precision.
+DOUBLE, SINGLE, DIRECT, LOOK = (1.0, 0.037), (0.8, 0.0175), (40.0, 2.0), (30.0, 0.4)
 #: Queries that a choice is made from: one of so many, and at most that number of them.
 _ONE_OF, _SAMPLED = 128, 16
 
@@ -49,20 +51,15 @@ class Index(ABC):
         self.weights = weights
 
     @abstractmethod
-    def found(
-        self, queries: Queries, limit: float, bounds: Bounds | None = None
-    ) -> Iterator[Found]:
+    def found(self, queries: Queries, limit: float, rough: Rough | None = None) -> Iterator[Found]:
         """Yield all pairs at a squared distance below `limit`, each once, some at a time.
 
-        With cheap `bounds`, the distance of a pair that is surely below may be rough.
+        What is enough to know of their distances may be `rough`.
         """
 
     @abstractmethod
-    def cost(self, X: Floats, limit: float, listed: bool) -> float:
-        """Return about how many nanoseconds all of X would take, from a sample.
-
-        Some back ends add up faster than they list what they add up.
-        """
+    def cost(self, X: Floats, limit: float, task: Task) -> float:
+        """Return about how many nanoseconds all of X would take, from a sample."""
 
     def totals(self, queries: Queries, kernel: Profile, limit: float) -> tuple[Floats, Floats]:
         """Return ``sum w k(u)`` over each active set, and a bound of its error beyond roundings."""
@@ -84,6 +81,6 @@ class Index(ABC):
             total += np.bincount(query, terms, minlength=len(total))
         return total
 
-    def order(self, X: Floats, listed: bool) -> Integers | None:
+    def order(self, X: Floats, task: Task) -> Integers | None:
         """Return an order in which queries near each other are neighbours, if that helps."""
         return None

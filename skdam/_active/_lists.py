@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._math import Floats, Integers, Queries, in_segments
-from ._index import LOOK, nanoseconds
+from ._index import DIRECT, LOOK, Task, nanoseconds
 from ._rough import settled
 from ._search import Search
 from ._sets import ActiveSets
@@ -35,7 +35,7 @@ class Lists:
     n_rows : int
     reach : float, default=1.0
         In radii.
-    precise : bool, default=True
+    task : {"distances", "members"}, default="distances"
         Whether distances matter, or only who is near.
     """
 
@@ -45,9 +45,9 @@ class Lists:
         algorithm: str,
         n_rows: int,
         reach: float = 1.0,
-        precise: bool = True,
+        task: Task = "distances",
     ) -> None:
-        self.search, self.algorithm, self.reach, self.precise = search, algorithm, reach, precise
+        self.search, self.algorithm, self.reach, self.task = search, algorithm, reach, task
         self._anchor, self._last = np.full((2, n_rows, search.points.rows.shape[1]), np.nan)
         self._skin = np.full(n_rows, -1.0)  # no list
         self._too_wide = np.inf  # skins from this width on cost more than they save
@@ -91,9 +91,8 @@ class Lists:
     ) -> Iterator[tuple[Integers, ActiveSets]]:
         """Search among all points, and make new lists of what was found."""
         if self.algorithm == "auto":
-            self.algorithm = self.search.choose(X, self.reach)
-        precise = self.precise or skin > 0
-        blocks = self.search.sets(X, self.algorithm, self.reach + skin, precise)
+            self.algorithm = self.search.choose(X, self.reach, self.task)
+        blocks = self.search.sets(X, self.algorithm, self.reach + skin, self.task, self.reach)
         if not skin:
             yield from blocks
             return
@@ -110,9 +109,10 @@ class Lists:
     def _pays(self, X: Floats, near: ActiveSets) -> bool:
         """Return whether looking at lists costs little beside a search for all of X."""
         if np.isnan(self._searching):
-            cost = self.search.index(self.algorithm).cost(X, self.search.limit(self.reach), True)
-            self._searching = cost / len(X)
-        looking = len(near.indices) * nanoseconds(LOOK, X.shape[1])
+            index, limit = self.search.index(self.algorithm), self.search.limit(self.reach)
+            self._searching = index.cost(X, limit, self.task) / len(X)
+        price = LOOK if self.task == "members" else DIRECT
+        looking = len(near.indices) * nanoseconds(price, X.shape[1])
         return looking <= _WORTH * self._searching * len(near.covered)
 
     def _keep(self, found: list[tuple[Integers, Floats, Integers, Integers]], skin: float) -> None:
@@ -147,14 +147,15 @@ class Lists:
             length = self._length[rows[part]]
             point = self._pool[in_segments(self._first[rows[part]], length)]
             indptr = np.concatenate([[0], np.cumsum(length)])
-            squared = self._decided(queries[part], indptr, point, limit)
+            squared = self._decided(queries[part], indptr, point)
             sets = ActiveSets(indptr, point, squared / points.radius_squared)
             yield part, sets.where(squared < limit)
 
-    def _decided(self, queries: Queries, indptr: Integers, point: Integers, limit: float) -> Floats:
-        """Return squared distances, or what is on the same side of a limit if that is enough."""
+    def _decided(self, queries: Queries, indptr: Integers, point: Integers) -> Floats:
+        """Return squared distances, or what is on the same side of the reach if that is enough."""
         points, query = self.search.points, np.repeat(np.arange(len(queries)), np.diff(indptr))
-        if self.precise:
+        if self.task == "distances":
             return points.direct(queries, query, point)
-        bounds = self.search.bounds(queries, indptr, point)
-        return settled(points, queries, query, point, *bounds, limit)
+        rough = self.search.rough(self.reach)
+        lower, upper = rough.bounds(queries, indptr, point)
+        return settled(points, queries, query, point, lower, upper, rough)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from .._math import Floats, Integers, Queries
-from ._index import DIRECT, SINGLE, Index, nanoseconds, sampled
-from ._rough import Bounds, from_above, settled
+from ._index import DIRECT, LOOK, SINGLE, Index, Task, nanoseconds, sampled
+from ._rough import Rough, from_above, settled
 from ._sets import Found
 from ._single import SingleProduct, centred
 
@@ -46,27 +46,32 @@ class Proposer(Index):
         squares = queries.sizes[query] ** 2 + self.points.sizes[point] ** 2
         return 2.0 * (1.0 - self.product.shrunk) * squares
 
-    def found(
-        self, queries: Queries, limit: float, bounds: Bounds | None = None
-    ) -> Iterator[Found]:
+    def found(self, queries: Queries, limit: float, rough: Rough | None = None) -> Iterator[Found]:
         lifted = self.lift(queries)
         for query, point, lower in _batches(self.bounded(queries, lifted, limit)):
-            if bounds is None:
+            if rough is None:
                 squared = self.points.direct(queries, query, point)
             else:
                 excess = self.excess(queries, lifted, query, point)
                 lower, upper = from_above(lower, excess)
                 if self.width < self.points.rows.shape[1]:
-                    _narrow(queries, query, point, lower, upper, limit, bounds)
-                squared = settled(self.points, queries, query, point, lower, upper, limit)
+                    _narrow(queries, query, point, lower, upper, rough)
+                squared = settled(self.points, queries, query, point, lower, upper, rough)
             inside = squared < limit
             yield query[inside], point[inside], squared[inside]
 
-    def cost(self, X: Floats, limit: float, listed: bool) -> float:
+    def cost(self, X: Floats, limit: float, task: Task) -> float:
         sample = sampled(X)
         share = self.count(self.points.lift(sample), limit) / len(sample)
         pairs = len(self.points) * nanoseconds(SINGLE, self.width)
-        return len(X) * (pairs + share * nanoseconds(DIRECT, X.shape[1]))
+        return len(X) * (pairs + share * self.price(task))
+
+    def price(self, task: Task) -> float:
+        """Return what it costs to decide a pair that is proposed."""
+        n_features = self.points.rows.shape[1]
+        if task != "members":
+            return nanoseconds(DIRECT, n_features)
+        return nanoseconds(LOOK, 0 if self.width == n_features else n_features)
 
     def count(self, queries: Queries, limit: float) -> int:
         """Return how many pairs are proposed."""
@@ -79,14 +84,13 @@ def _narrow(
     point: Integers,
     lower: Floats,
     upper: Floats,
-    limit: float,
-    bounds: Bounds,
+    rough: Rough,
 ) -> None:
-    """Bound more tightly, in place, the pairs that are not surely below the limit."""
-    rest = np.flatnonzero(~(upper < limit))
+    """Bound more tightly, in place, the pairs that are not decided yet."""
+    rest = rough.undecided(lower, upper)
     rest = rest[np.argsort(query[rest], kind="stable")]
     indptr = np.searchsorted(query[rest], np.arange(len(queries) + 1))
-    lower[rest], upper[rest] = bounds(queries, indptr, point[rest])
+    lower[rest], upper[rest] = rough.bounds(queries, indptr, point[rest])
 
 
 def _batches(found: Iterable[Found]) -> Iterator[Found]:

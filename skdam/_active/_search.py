@@ -23,9 +23,10 @@ from .._math import (
 )
 from ._cells import Cells
 from ._gemm import Gemm
-from ._index import Index
+from ._index import Index, Task
 from ._pca import PCA
 from ._refine import Refine
+from ._rough import Rough
 from ._sets import ActiveSets
 from ._totals import Profile
 from ._tree import Tree
@@ -89,7 +90,11 @@ class Search:
         """The back end that knows what is far behind the nearest point."""
         return cast(Tree, self.index("tree"))
 
-    def bounds(self, queries: Queries, indptr: Integers, point: Integers) -> tuple[Floats, Floats]:
+    def rough(self, *reaches: float) -> Rough:
+        """Return what is enough to know of distances: on which side of these reaches they are."""
+        return Rough(self._bounds, tuple(self.limit(reach) for reach in reaches))
+
+    def _bounds(self, queries: Queries, indptr: Integers, point: Integers) -> tuple[Floats, Floats]:
         """Bound the squared distances of single pairs, grouped by query, from below and above."""
         if self.points.rows.shape[1] >= _SINGLE_FEATURES:
             return cast(Refine, self.index("refine")).bounds(queries, indptr, point)
@@ -105,19 +110,24 @@ class Search:
             for name in self._suitable():
                 self.index(name)
 
-    def choose(self, X: Floats, reach: float = 1.0, listed: bool = True) -> str:
+    def choose(self, X: Floats, reach: float = 1.0, task: Task = "distances") -> str:
         """Return the back end that a few of these queries find cheapest."""
         if len(X) * len(self) <= _FEW_PAIRS:
             return "gemm"
         limit = self.limit(reach)
-        return min(self._suitable(), key=lambda name: self.index(name).cost(X, limit, listed))
+        return min(self._suitable(), key=lambda name: self.index(name).cost(X, limit, task))
 
     def limit(self, reach: float) -> float:
         """Return the square of `reach` radii, in units of the points."""
         return self.points.radius_squared * reach**2
 
     def sets(
-        self, X: Floats, algorithm: str = "auto", reach: float = 1.0, precise: bool = True
+        self,
+        X: Floats,
+        algorithm: str = "auto",
+        reach: float = 1.0,
+        task: Task = "distances",
+        within: float | None = None,
     ) -> Iterator[tuple[Integers, ActiveSets]]:
         """Yield the active sets of the float64 queries `X`, block by block.
 
@@ -128,8 +138,10 @@ class Search:
             How to search; the answer does not depend on it.
         reach : float, default=1.0
             Find the points within so many radii.
-        precise : bool, default=True
-            Whether the distances matter, or only who is near.
+        task : {"distances", "members"}, default="distances"
+            Whether the distances matter, or only who is near; they are then rough.
+        within : float, optional
+            A smaller reach, of which rough distances are to be on the right side, too.
 
         Yields
         ------
@@ -139,10 +151,10 @@ class Search:
         """
         if not len(X):
             return
-        index = self.index(self.choose(X, reach) if algorithm == "auto" else algorithm)
-        order, limit = index.order(X, listed=True), self.limit(reach)
+        index = self.index(self.choose(X, reach, task) if algorithm == "auto" else algorithm)
+        order, limit = index.order(X, task), self.limit(reach)
         order = np.arange(len(X)) if order is None else order
-        bounds = None if precise else self.bounds
+        rough = None if task == "distances" else self.rough(reach, within or reach)
         gather = partial(
             ActiveSets.gather,
             limit=self.points.radius_squared,
@@ -152,7 +164,7 @@ class Search:
         start, size = 0, min(index.rows, max(1, self.most // min(len(self), TILE_COLUMNS)))
         while start < len(X):
             rows = order[start : start + size]
-            sets = gather(len(rows), index.found(self.points.lift(X[rows]), limit, bounds))
+            sets = gather(len(rows), index.found(self.points.lift(X[rows]), limit, rough))
             if sets is None:
                 size = len(rows) // 2
                 continue
@@ -169,9 +181,9 @@ class Search:
         if not len(X):
             return np.empty(0)
         if algorithm == "auto":
-            algorithm = self.choose(X, listed=False)
+            algorithm = self.choose(X, task="sums")
         index, limit = self.index(algorithm), self.points.radius_squared
-        order = index.order(X, listed=False)
+        order = index.order(X, "sums")
         order = np.arange(len(X)) if order is None else order
         total, error = np.empty((2, len(X)))
         for part in slices(len(X), index.rows):
@@ -198,7 +210,7 @@ class Search:
 
     def marked(self, X: Floats, algorithm: str = "auto", reach: float = 1.0) -> csr_array:
         """Return all active sets as sparse rows of booleans, in the order of `X`."""
-        blocks = self.sets(X, algorithm, reach, precise=False)
+        blocks = self.sets(X, algorithm, reach, task="members")
         marked = [(rows, sets.marked(len(self))) for rows, sets in blocks]
         return in_order(marked, (len(X), len(self)))
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.neighbors import KDTree
 
-from .._math import TERM_ERROR, UNIT_ROUNDOFF, Floats, Integers, Points, Queries
-from ._index import Index, sampled
+from .._math import UNIT_ROUNDOFF, Floats, Integers, Points, Queries
+from ._index import Index, Task, sampled
 from ._leaves import Leaves
-from ._rough import Bounds
+from ._rough import Rough, doubtful
 from ._sets import Found
 from ._single import centred
 from ._totals import Profile, steepest, weighted
@@ -28,7 +28,7 @@ _SLACK = 2.0**-40
 _ROUNDINGS = 64.0
 #: Runs of queries that a cost is estimated from; nanoseconds that a part and a pair of it cost,
 #: and a row that is listed and an entry of its list.
-_SAMPLED, _PART, _PAIR, _ROW, _LISTED = 8, 2.5e5, 2.0, 3e3, 50.0
+_SAMPLED, _PART, _PAIR, _ROW, _LISTED = 8, 2.5e5, 2.0, 3e3, 120.0
 #: Entries that are listed at a time; coordinates beyond are cut off before they are squared.
 _BATCH, _FARTHEST = 2**18, 1e150
 
@@ -48,12 +48,10 @@ class Tree(Index):
         self.tree = KDTree(_bounded(points.lifted[:, :-2]), leaf_size=LEAF)
         self.leaves = Leaves.of(self.tree, points, weights)
 
-    def order(self, X: Floats, listed: bool) -> Integers | None:
-        return None if listed else near_together(X)
+    def order(self, X: Floats, task: Task) -> Integers | None:
+        return near_together(X) if task == "sums" else None
 
-    def found(
-        self, queries: Queries, limit: float, bounds: Bounds | None = None
-    ) -> Iterator[Found]:
+    def found(self, queries: Queries, limit: float, rough: Rough | None = None) -> Iterator[Found]:
         X, reach, error = self._reach(queries, limit)
         counts = self.tree.query_radius(X, reach, count_only=True)
         full = np.flatnonzero(np.diff(np.cumsum(counts) // _BATCH))
@@ -61,9 +59,8 @@ class Tree(Index):
             points, distances = self.tree.query_radius(X[part], reach[part], return_distance=True)
             query, point = np.repeat(part, counts[part]), np.concatenate(points)
             squared = np.concatenate(distances) ** 2
-            depth = (error / (TERM_ERROR if bounds is None else 1.0))[query]
-            doubtful = np.flatnonzero(~(squared < limit - depth))
-            squared[doubtful] = self.points.direct(queries, query[doubtful], point[doubtful])
+            again = doubtful(squared, error[query], limit, rough)
+            squared[again] = self.points.direct(queries, query[again], point[again])
             inside = squared < limit
             yield query[inside], point[inside], squared[inside]
 
@@ -108,8 +105,8 @@ class Tree(Index):
         for leaves, squared in self.leaves.distances(X, near):
             yield self.leaves.point.take(leaves, axis=0).ravel(), squared
 
-    def cost(self, X: Floats, limit: float, listed: bool) -> float:
-        if listed:
+    def cost(self, X: Floats, limit: float, task: Task) -> float:
+        if task != "sums":
             sample = self.points.lift(sampled(X))
             counts = self.tree.query_radius(*self._reach(sample, limit)[:2], count_only=True)
             return len(X) * (_ROW + counts.mean() * _LISTED)

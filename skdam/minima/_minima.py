@@ -114,7 +114,7 @@ def nearest_to_rim(search: Search, X: Floats, most: int) -> tuple[Integers, Floa
     points = search.points
     most, radius = min(most, len(points)), points.radius_squared**0.5 / points.scale
     index, gap = np.zeros((len(X), most), dtype=np.intp), np.full((len(X), most), np.inf)
-    for rows, near in search.sets(X, reach=1.0 + _BEYOND, precise=False):
+    for rows, near in search.sets(X, reach=1.0 + _BEYOND, task="members"):
         enough = np.flatnonzero(np.diff(near.indptr) >= most)
         keep = np.isin(near.query, enough)
         query = np.searchsorted(enough, near.query[keep])
