@@ -52,6 +52,11 @@ def row_blocks(n_rows: int, row_bytes: int, most: int = TILE_ROWS) -> Iterator[s
     return slices(n_rows, min(most, int(budget // row_bytes)))
 
 
+def tile_columns(n_rows: int) -> int:
+    """Return how wide a tile is: tall and narrow ones are multiplied faster than wide ones."""
+    return max(1, min(TILE_COLUMNS, TILE_ROWS * TILE_COLUMNS // max(1, n_rows)))
+
+
 def distinct_rows(X: Floats) -> tuple[Integers, Integers]:
     """Return the index of each distinct row's first copy, and each row's place among those.
 
@@ -143,7 +148,7 @@ class Points:
         distance that is not a number (data too far apart to be squared), means: recompute.
         """
         slack = (3 * self.lifted.shape[1] + 16) * UNIT_ROUNDOFF
-        for columns in slices(len(self), TILE_COLUMNS):
+        for columns in slices(len(self), tile_columns(len(queries))):
             with np.errstate(over="ignore", invalid="ignore"):
                 squared = queries.lifted @ self.lifted[columns].T
                 error = slack * (queries.sizes + self.sizes[columns].max()) ** 2
@@ -253,12 +258,34 @@ def _sparse_entries(flat: np.ndarray) -> Integers:
     return words[entry >> 3] * 8 + (entry & 7)
 
 
-def row_counts(mask: np.ndarray) -> Integers:
-    """Return the number of true entries of each row (C order, at most 255 * 8 columns)."""
-    if mask.shape[1] % 8:
-        return np.count_nonzero(mask, axis=1)
-    lanes = mask.view(np.uint64).sum(axis=1)  # eight counts of bytes side by side
-    return lanes.view(np.uint8).reshape(len(mask), 8).sum(axis=1, dtype=np.intp)
+class RowCounts:
+    """How many entries of each row are true, in masks (C order) that come tile by tile."""
+
+    def __init__(self, n_rows: int) -> None:
+        self.counts = np.zeros(n_rows, dtype=np.intp)
+        self.lanes = np.empty((n_rows, 0), dtype=np.uint64)  # eight counts of bytes side by side
+        self.n_added = 0
+
+    def add(self, mask: np.ndarray) -> None:
+        """Count a tile: eight entries at a time if it is as wide as that allows."""
+        if mask.shape[1] % 8:
+            self.counts += np.count_nonzero(mask, axis=1)
+            return
+        words = mask.view(np.uint64)
+        if words.shape != self.lanes.shape or self.n_added == 255:  # a byte is full
+            self._flush()
+            self.lanes = np.zeros_like(words)
+        self.lanes += words
+        self.n_added += 1
+
+    def total(self) -> Integers:
+        """Return the counts so far."""
+        self._flush()
+        return self.counts
+
+    def _flush(self) -> None:
+        self.counts += self.lanes.view(np.uint8).sum(axis=1, dtype=np.intp)
+        self.lanes, self.n_added = self.lanes[:, :0], 0
 
 
 def in_segments(first: Integers, length: Integers) -> Integers:

@@ -179,3 +179,13 @@ def test_log_sum_of_nothing_is_minus_infinity():
     running = _math.LogSum(1, 0)
     running.add(np.full((1, 2), -np.inf), np.empty((2, 0)))
     assert running.log() == -np.inf
+
+
+def test_entries_of_rows_are_counted_over_tiles_of_any_width():
+    rng, counts, expected = np.random.default_rng(0), _math.RowCounts(5), np.zeros(5)
+    assert counts.total().tolist() == [0] * 5
+    for width in [8] * 300 + [16, 7, 8, 16] + [8] * 256:
+        mask = rng.random((5, width)) < [[1.0], [1.0], [0.0], [0.5], [0.9]]
+        counts.add(mask)
+        expected += mask.sum(axis=1)
+    assert counts.total().tolist() == counts.total().tolist() == expected.tolist()

@@ -37,13 +37,14 @@ class Index(ABC):
     ----------
     points : Points
     weights : ndarray of shape (K,)
-    rows : int
-        Queries that are best answered together.
+    rows, sums : int
+        Queries that are best listed, and added up, together.
     ascending : bool
         Whether the points of each query are found in ascending order.
     """
 
     rows: int = 256
+    sums: int = 1024
     ascending: bool = True
 
     def __init__(self, points: Points, weights: Floats) -> None:

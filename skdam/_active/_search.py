@@ -186,13 +186,13 @@ class Search:
         order = index.order(X, "sums")
         order = np.arange(len(X)) if order is None else order
         total, error = np.empty((2, len(X)))
-        for part in slices(len(X), index.rows):
+        for part in slices(len(X), index.sums):
             rows = order[part]
             total[rows], error[rows] = index.totals(self.points.lift(X[rows]), kernel, limit)
         if skip is not None:
             self._leave_out(X, skip, kernel, total, error)
         unsure = order[~(error[order] <= SUM_ERROR * total[order])]
-        for part in slices(len(unsure), index.rows):
+        for part in slices(len(unsure), index.sums):
             rows = unsure[part]
             left_out = None if skip is None else skip[rows]
             total[rows] = index.exact_totals(self.points.lift(X[rows]), kernel, limit, left_out)

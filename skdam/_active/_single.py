@@ -11,10 +11,10 @@ import numpy as np
 
 from .._math import (
     SINGLE_ROUNDOFF,
-    TILE_COLUMNS,
     Floats,
     Queries,
     slices,
+    tile_columns,
     true_entries,
 )
 from ._sets import Found
@@ -54,9 +54,9 @@ class SingleProduct:
         """Yield all pairs that may be nearer than ``sqrt(limit)``, with lower bounds, by tiles."""
         most = np.float32(limit * (1.0 + 2.0**-20))
         start, stop, _ = rows.indices(len(self.rows))
-        shape = len(lifted), min(TILE_COLUMNS, stop - start)
+        shape = len(lifted), min(tile_columns(len(lifted)), stop - start)
         product, beyond = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=bool)
-        for part in slices(stop - start, TILE_COLUMNS):
+        for part in slices(stop - start, shape[1]):
             width = part.stop - part.start
             squared, mask = product[:, :width], beyond[:, :width]
             with np.errstate(over="ignore", invalid="ignore"):

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import numpy as np
 
-from .._math import UNIT_ROUNDOFF, Floats, Points, Queries, row_counts
+from .._math import UNIT_ROUNDOFF, Floats, Points, Queries, RowCounts
 
 
 class Profile(Protocol):
@@ -30,16 +30,15 @@ def added(
     Only the terms of points within the radius, give or take the product's error, can be off: by
     that error times the steepest slope, ``-k'(0)``.
     """
-    total, error = np.zeros((2, len(queries)))
+    total, bound, near = np.zeros(len(queries)), np.zeros(len(queries)), RowCounts(len(queries))
     queries = replace(queries, lifted=_depths(queries.lifted, limit))
-    for start, depth, bound in points.tiles(queries):
-        weight = weights[start : start + depth.shape[1]]
-        bound = bound / limit + 4.0 * UNIT_ROUNDOFF
-        near = row_counts(depth > -bound.max())
-        total += weighted(kernel, depth, weight)
-        with np.errstate(invalid="ignore"):
-            error += near * (weight.max() * steepest(kernel)) * bound
-    return total, error
+    for start, depth, error in points.tiles(queries):
+        error = error / limit + 4.0 * UNIT_ROUNDOFF
+        near.add(depth > -error.max())
+        bound = np.maximum(bound, error)
+        total += weighted(kernel, depth, weights[start : start + depth.shape[1]])
+    with np.errstate(invalid="ignore"):
+        return total, near.total() * (weights.max() * steepest(kernel)) * bound
 
 
 def weighted(kernel: Profile, depth: Floats, weights: Floats, unit: float = 1.0) -> Floats:
