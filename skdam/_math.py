@@ -196,47 +196,6 @@ def _centred(rows: Floats, centre: Floats, scale: float) -> tuple[Floats, Floats
         return z, np.einsum("ij,ij->i", z, z)
 
 
-def nearest(
-    points: Points, queries: Queries, skip: Integers | None = None
-) -> tuple[Integers, Floats]:
-    """Return the index of each query's nearest point (the first of equals) and its distance.
-
-    Distances are in data units; `skip` names a point to leave out for each query.
-    """
-    index = np.empty(len(queries), dtype=np.intp)
-    distance = np.empty(len(queries))
-    for part in row_blocks(len(queries), 40 * len(points)):
-        left_out = None if skip is None else skip[part]
-        query, point = _near_pairs(points, queries[part], left_out)
-        exact = points.distances(queries[part], query, point)
-        order = np.lexsort((exact, query))  # stable: points come in ascending order
-        best = order[np.searchsorted(query[order], np.arange(part.stop - part.start))]
-        index[part], distance[part] = point[best], exact[best]
-    return index, distance
-
-
-def _near_pairs(
-    points: Points, queries: Queries, skip: Integers | None
-) -> tuple[Integers, Integers]:
-    """Return all pairs that the error bounds leave a chance to be the nearest of their query."""
-    bound = np.full(len(queries), np.inf)
-    found = []
-    for start, squared, error in points.tiles(queries):
-        with np.errstate(invalid="ignore"):
-            farthest, closest = squared + error[:, None], squared - error[:, None]
-        if skip is not None:
-            leave_out(start, skip, farthest, np.inf)
-        bound = np.fmin(bound, np.fmin.reduce(farthest, axis=1))
-        chance = ~(closest > bound[:, None])
-        if skip is not None:
-            leave_out(start, skip, chance, False)
-        query, column = np.nonzero(chance)
-        found.append((query, start + column, closest[query, column]))
-    query, point, closest = (np.concatenate(part) for part in zip(*found, strict=True))
-    chance = ~(closest > bound[query])
-    return query[chance], point[chance]
-
-
 def true_entries(mask: np.ndarray) -> tuple[Integers, Integers]:
     """Return (row, column) of the true entries of a matrix, fast where they are few."""
     flat = np.ascontiguousarray(mask).reshape(-1)

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 from sklearn.utils.validation import check_is_fitted
 
-from ._math import Floats, Points, distinct_rows, nearest, power_of_two
+from ._math import Floats, Points, distinct_rows, power_of_two
+from ._nearest import nearest
 from ._validation import check_fraction, check_positive, check_rows
 from .energies import KernelEnergy
 from .kernels import KERNELS, Kernel, find_kernel

@@ -12,7 +12,8 @@ from scipy.special import expit
 
 from ._flow import Flow
 from ._log_sums import kernel_sums
-from ._math import Floats, Integers, nearest, rounding_of_means
+from ._math import Floats, Integers, rounding_of_means
+from ._nearest import nearest
 from ._patterns import Patterns
 from ._sums import KernelSums, Walk
 from .kernels import Kernel

@@ -15,6 +15,7 @@ from sklearn import config_context
 
 from skdam import _math
 from skdam._math import Points
+from skdam._nearest import nearest
 
 every_scene = pytest.mark.parametrize("scene", SCENES, ids=str)
 
@@ -80,7 +81,7 @@ def test_direct_distances_are_right_to_the_last_digits(scene):
 @every_scene
 def test_nearest_is_the_nearest_and_the_first_of_equals(scene):
     points, queries = prepared(scene)
-    index, distance = _math.nearest(points, queries)
+    index, distance = nearest(points, queries)
     for row, i, d in zip(
         squared_distances(queries.rows, points.rows), index, distance, strict=True
     ):
@@ -93,7 +94,7 @@ def test_nearest_is_the_nearest_and_the_first_of_equals(scene):
 def test_nearest_leaves_out_the_skipped_point():
     X = np.random.default_rng(0).normal(size=(50, 3)) + 1e7
     points = Points.measured(X, 1.0)
-    index, distance = _math.nearest(points, points.lift(X), skip=np.arange(50))
+    index, distance = nearest(points, points.lift(X), skip=np.arange(50))
     for i, row in enumerate(squared_distances(X, X)):
         row[i] = max(row) + 1
         assert row.index(min(row)) == index[i]
@@ -104,7 +105,7 @@ def test_nearest_counts_known_coordinates_only():
     rng = np.random.default_rng(1)
     Y, X, known = rng.normal(size=(40, 6)), rng.normal(size=(30, 6)), rng.random((30, 6)) < 0.5
     points, queries = Points.measured(Y, 1.0).lift_known(np.where(known, X, np.nan), known)
-    index, distance = _math.nearest(points, queries)
+    index, distance = nearest(points, queries)
     truth = (((X[:, None] - Y) ** 2) * known[:, None]).sum(axis=2)
     np.testing.assert_array_equal(index, truth.argmin(axis=1))
     np.testing.assert_allclose(distance, np.sqrt(truth.min(axis=1)), rtol=1e-14)

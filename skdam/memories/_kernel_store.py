@@ -13,7 +13,8 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._active import BACK_ENDS
-from .._math import distinct_rows, nearest
+from .._math import distinct_rows
+from .._nearest import nearest
 from .._validation import (
     COUNT,
     NOT_NEGATIVE,
