@@ -21,6 +21,7 @@ TABLES = {
     "scores.py": "Scores",
     "gaussian.py": "Gaussian scores",
     "retrieval.py": "Retrieval",
+    "rules.py": "Bandwidth rules",
     "back_ends.py": "Back ends",
     "scaling.py": "Scaling",
 }

@@ -10,6 +10,7 @@ from scipy.special import logsumexp, softmax
 
 from ._active import Search, near_together
 from ._math import (
+    SUM_ERROR,
     TERM_ERROR,
     TILE_ROWS,
     Floats,
@@ -31,9 +32,6 @@ Tile = tuple[Any, Floats, Floats | float]
 TREE_FEATURES, MANY_PAIRS, TREE_SHARE = 3, 2**20, 0.4
 #: Rows that a tree answers together.
 GROUP = 16
-#: Error of a log density up to which its terms may come from products, in units of its size: of a
-#: part of order 1 for each feature and, where the shares of the terms do not matter, the log sum.
-LOG_ERROR = 1e-12
 #: Terms smaller than exp(-NEGLIGIBLE) times the largest cannot change a sum of 1e6 by 1e-13.
 NEGLIGIBLE = 45.0
 #: If points are farther than so many units from their centre (`Points`), and so about as many
@@ -70,8 +68,8 @@ class UnboundedSums(KernelSums):
         if self._suits_tree(len(self.points)):
             _ = self.search.tree
 
-    def log_sum(self, X: Floats, skip: Integers | None = None) -> Floats:
-        return self._stream(X, self.kernel.log_profile, self._no_vectors, skip, relative=True)[0]
+    def log_sum(self, X: Floats, skip: Integers | None = None, error: float = SUM_ERROR) -> Floats:
+        return self._stream(X, self.kernel.log_profile, self._no_vectors, skip, error, True)[0]
 
     def pull(self, X: Floats) -> Pull:
         if self.points.sizes.max() > LARGEST_SIZE:
@@ -132,11 +130,14 @@ class UnboundedSums(KernelSums):
         log_term: LogTerm,
         vectors: Floats,
         skip: Integers | None = None,
+        allowed: float = SUM_ERROR,
         relative: bool = False,
     ) -> tuple[Floats, Floats]:
         """Return the log of the sum of all terms, and the mean of vectors under them.
 
-        What products cannot promise to `LOG_ERROR` is streamed again with direct differences.
+        What products cannot promise is streamed again with direct differences.  They may be off by
+        the share `allowed` of the size of a log density: a part of order 1 for each feature and,
+        where the shares of the terms do not matter, the log sum (`relative`).
         """
         if skip is None and self._has_few_relevant(X):
             order = near_together(X)
@@ -147,7 +148,7 @@ class UnboundedSums(KernelSums):
             return self._streamed(self._terms, X, log_term, vectors, skip)[:2]
         log_sum, mean, error = self._streamed(self._products, X, log_term, vectors, skip)
         size = X.shape[1] + (np.abs(log_sum) if relative else 0.0)
-        unsure = np.flatnonzero(~(error <= LOG_ERROR * size))
+        unsure = np.flatnonzero(~(error <= allowed * size))
         left_out = None if skip is None else skip[unsure]
         again = self._streamed(self._terms, X[unsure], log_term, vectors, left_out)
         log_sum[unsure], mean[unsure] = again[:2]

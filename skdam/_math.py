@@ -23,6 +23,8 @@ SINGLE_ROUNDOFF = 2.0**-24
 _ROUNDINGS = 64
 #: Relative error up to which the term of one memory may come from a matrix product.
 TERM_ERROR = 2.5e-13
+#: Relative error up to which a sum of terms may come from one.
+SUM_ERROR = 1e-12
 #: Points no farther from their centre, in their unit, are averaged relative to it.
 _COMPACT = 8.0
 #: The centre is a multiple of the unit divided by this.

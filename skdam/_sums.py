@@ -12,11 +12,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ._active import ActiveSets, Lists, Search, Task, in_order
-from ._math import (
-    Floats,
-    Integers,
-    weighted_offsets,
-)
+from ._math import SUM_ERROR, Floats, Integers, weighted_offsets
 from .kernels import CompactKernel
 
 #: Active sets, and the rows that they answer.
@@ -61,8 +57,11 @@ class KernelSums(ABC):
         """Build now what would be built when first asked for."""
 
     @abstractmethod
-    def log_sum(self, X: Floats, skip: Integers | None = None) -> Floats:
-        """Return log S(x), -inf off the support; `skip` leaves one memory out for each row."""
+    def log_sum(self, X: Floats, skip: Integers | None = None, error: float = SUM_ERROR) -> Floats:
+        """Return log S(x), -inf off the support, up to a relative error of S.
+
+        With `skip` one memory is left out for each row.
+        """
 
     @abstractmethod
     def pull(self, X: Floats) -> Pull:
@@ -97,8 +96,8 @@ class CompactSums(KernelSums):
     def prepare(self) -> None:
         self.search.prepare(self.algorithm)
 
-    def log_sum(self, X: Floats, skip: Integers | None = None) -> Floats:
-        return _log(self.search.totals(X, self.kernel, self.algorithm, skip))
+    def log_sum(self, X: Floats, skip: Integers | None = None, error: float = SUM_ERROR) -> Floats:
+        return _log(self.search.totals(X, self.kernel, self.algorithm, skip, error))
 
     def pull(self, X: Floats) -> Pull:
         return self._pull(X, self._sets(X))

@@ -35,6 +35,8 @@ __all__ = [
 NEAREST_SHARE = 0.95
 #: Memories that are left out in turn by "loo": all, or so many of them.
 LEFT_OUT = 2048
+#: Bound of the relative error of densities that "loo" compares.
+LOO_ERROR = 1e-9
 #: Distances that "loo" takes for copies', in data of size 1: their squares would not be numbers.
 SHORTEST = 1e-150
 
@@ -314,7 +316,7 @@ def _leave_one_out(rows: Floats, weights: Floats, kernel: Kernel) -> float:
 
     def loss(log_bandwidth: float) -> float:
         bandwidth = unit * float(np.exp(log_bandwidth))
-        return -float(weights[some] @ energy.at(bandwidth).left_out(some))
+        return -float(weights[some] @ energy.at(bandwidth).left_out(some, LOO_ERROR))
 
     distances = _nearest_distances(rows)
     unit, reach = float(distances.max()), _diameter_bound(rows)

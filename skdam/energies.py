@@ -12,7 +12,7 @@ from scipy.special import expit
 
 from ._flow import Flow
 from ._log_sums import kernel_sums
-from ._math import Floats, Integers, rounding_of_means
+from ._math import SUM_ERROR, Floats, Integers, rounding_of_means
 from ._nearest import nearest
 from ._patterns import Patterns
 from ._sums import KernelSums, Walk
@@ -103,13 +103,14 @@ class KernelEnergy:
         """Return log S - log(sum of weights) - log Z, the normalised log density (epsilon = 0)."""
         return self._normalised(self.sums.log_sum(X), self.patterns.weights.sum())
 
-    def left_out(self, index: Integers | None = None) -> Floats:
+    def left_out(self, index: Integers | None = None, error: float = SUM_ERROR) -> Floats:
         """Return the log density of each distinct memory, or some, under all the others."""
         rows, weights = self.patterns.points.rows, self.patterns.weights
         index = np.arange(len(rows)) if index is None else index
         before, after = np.cumsum(weights), np.cumsum(weights[::-1])[::-1]
         others = np.append(0.0, before[:-1]) + np.append(after[1:], 0.0)  # no difference: exact
-        return self._normalised(self.sums.log_sum(rows[index], skip=index), others[index])
+        log_sum = self.sums.log_sum(rows[index], skip=index, error=error)
+        return self._normalised(log_sum, others[index])
 
     def gradient(self, X: Floats) -> Floats:
         r"""Return the gradient of E in data units; 0 off the support.

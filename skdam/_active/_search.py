@@ -13,6 +13,7 @@ from sklearn import get_config
 
 from .._math import (
     BLOCK_BYTES,
+    SUM_ERROR,
     TILE_COLUMNS,
     UNIT_ROUNDOFF,
     Floats,
@@ -46,8 +47,6 @@ _FEW_PAIRS = 2**18
 _TREE_FEATURES, _PCA_FEATURES, _CELLS_POINTS = 6, 8, 4096
 #: From so many features on, bounds of single precision cost less than differences.
 _SINGLE_FEATURES = 8
-#: Relative error up to which a sum may come from a matrix product.
-SUM_ERROR = 1e-12
 #: A radius so many times longer or shorter than the unit gets a unit of its own: far from where
 #: squares in float32 end.
 _SAME_UNIT = 2.0**16
@@ -172,11 +171,16 @@ class Search:
             start += len(rows)
 
     def totals(
-        self, X: Floats, kernel: Profile, algorithm: str = "auto", skip: Integers | None = None
+        self,
+        X: Floats,
+        kernel: Profile,
+        algorithm: str = "auto",
+        skip: Integers | None = None,
+        error: float = SUM_ERROR,
     ) -> Floats:
         """Return ``sum w k(u)`` for each query, without one point where `skip` names it.
 
-        It is right to `SUM_ERROR`: what a product cannot promise is added up again exactly.
+        It is right to a relative `error`: what a product cannot promise is added up again exactly.
         """
         if not len(X):
             return np.empty(0)
@@ -185,13 +189,13 @@ class Search:
         index, limit = self.index(algorithm), self.points.radius_squared
         order = index.order(X, "sums")
         order = np.arange(len(X)) if order is None else order
-        total, error = np.empty((2, len(X)))
+        total, bound = np.empty((2, len(X)))
         for part in slices(len(X), index.sums):
             rows = order[part]
-            total[rows], error[rows] = index.totals(self.points.lift(X[rows]), kernel, limit)
+            total[rows], bound[rows] = index.totals(self.points.lift(X[rows]), kernel, limit)
         if skip is not None:
-            self._leave_out(X, skip, kernel, total, error)
-        unsure = order[~(error[order] <= SUM_ERROR * total[order])]
+            self._leave_out(X, skip, kernel, total, bound)
+        unsure = order[~(bound[order] <= error * total[order])]
         for part in slices(len(unsure), index.sums):
             rows = unsure[part]
             left_out = None if skip is None else skip[rows]
@@ -199,13 +203,13 @@ class Search:
         return total
 
     def _leave_out(
-        self, X: Floats, skip: Integers, kernel: Profile, total: Floats, error: Floats
+        self, X: Floats, skip: Integers, kernel: Profile, total: Floats, bound: Floats
     ) -> None:
         """Take one point's term off each total, which leaves the error of the whole."""
         squared = self.points.direct(self.points.lift(X), np.arange(len(X)), skip)
         u = np.minimum(squared / self.points.radius_squared, 1.0)
         term = np.where(u < 1.0, self.weights[skip] * kernel.profile(u), 0.0)
-        error += 64.0 * UNIT_ROUNDOFF * term
+        bound += 64.0 * UNIT_ROUNDOFF * term
         total -= term
 
     def marked(self, X: Floats, algorithm: str = "auto", reach: float = 1.0) -> csr_array:

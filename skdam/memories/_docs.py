@@ -17,7 +17,7 @@ _SHARED = {
       ``s n^(-1/(D+4))``, times ``(4/(D+2))^(1/(D+4))`` for the latter, with s^2 the mean variance
       of a feature, times the canonical ratio of the kernel to the Gaussian.
     - "loo": maximises the leave-one-out likelihood, of at most 2048 memories evenly spaced in
-      lexicographic order; costs some forty passes over so many times K pairs.""",
+      lexicographic order; costs some sixty passes over so many times K pairs.""",
     "algorithm": """algorithm : {"auto", "tree", "gemm", "refine", "pca", "cells"}, default="auto"
     Back end of the exact radius search. It changes no active set, and no score beyond twelve
     digits:
