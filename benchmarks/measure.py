@@ -10,7 +10,7 @@ from sklearn.cluster._mean_shift import _mean_shift_single_seed
 from sklearn.neighbors import KernelDensity, NearestNeighbors
 
 #: Rows and columns of a product at a time: their distances stay in the cache.
-TILE = 256, 1024
+TILE = 512, 256
 
 
 def seconds(work, X, repeats=3):

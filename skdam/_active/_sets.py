@@ -18,7 +18,8 @@ class ActiveSets:
     """Active sets of n queries, row-compressed.
 
     Query i has the points ``indices[indptr[i]:indptr[i + 1]]``, ascending, at the squared
-    distances ``u`` in units of the squared radius, ``0 <= u < reach^2``.
+    distances ``u`` in units of the squared radius, ``0 <= u < reach^2``; where a search was for
+    members only, u is on the right side of the reach, and otherwise rough.
     """
 
     indptr: Integers
