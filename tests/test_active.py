@@ -115,6 +115,35 @@ def test_sets_far_from_the_centre_are_those_of_differences(algorithm, size, task
             assert member_lists(sets, len(memories)) == expected
 
 
+def hostile(kind, n_features):
+    """Return memories that some bound is bad for, and queries among and beside them."""
+    rng = np.random.default_rng(n_features)
+    X = rng.normal(size=(400, n_features))
+    if kind == "lattice":
+        X = np.unique(rng.integers(-2, 3, X.shape).astype(float), axis=0)
+    elif kind == "far clusters":
+        X += 1e7 * rng.normal(size=(5, n_features))[rng.integers(5, size=400)]
+    elif kind == "line":
+        X = X[:, :1] * rng.normal(size=n_features)
+    else:
+        X[:9] *= 10.0 ** np.array([5, 10, 19, 19, 20, 20, 30, 30, 160])[:, None]
+    return X, np.append(X[:60], X[:60] + rng.normal(size=(len(X[:60]), n_features)), axis=0)
+
+
+@pytest.mark.parametrize("n_features", [2, 12, 100])
+@pytest.mark.parametrize("kind", ["lattice", "far clusters", "line", "outliers"])
+@every_back_end
+def test_sets_of_hostile_data_are_those_of_differences(algorithm, kind, n_features, monkeypatch):
+    monkeypatch.setattr("skdam._active._search._FEW_PAIRS", 0)
+    memories, queries = hostile(kind, n_features)
+    for bandwidth in (1.0, 2.0, (2.0 * n_features) ** 0.5):
+        search = search_of(memories, bandwidth)
+        expected = members_by_differences(memories, queries, bandwidth)
+        for task in ("distances", "members"):
+            sets = search.sets(queries, algorithm, task=task)
+            assert member_lists(sets, len(queries)) == expected
+
+
 @pytest.mark.parametrize("ratio", [1e-200, 1e-20, 1e-4, 0.3, 1e4, 1e20, 1e200])
 @every_back_end
 def test_the_same_points_at_another_radius(algorithm, ratio):

@@ -56,8 +56,10 @@ class PCA(Proposer):
         self, queries: Queries, lifted: np.ndarray, query: Integers, point: Integers
     ) -> Floats:
         # (R x + R y)^2 - (R x - R y)^2 = 4 R x R y; a lifted query holds -2 R x
-        rest = lifted[query, -3] * self.product.rows[point, -3]
-        return super().excess(queries, lifted, query, point) - 2.0 * rest.astype(np.float64)
+        rest = lifted[query, -3].astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            rest *= self.product.rows[point, -3]
+            return super().excess(queries, lifted, query, point) - 2.0 * rest
 
 
 def _principal_axes(z: Floats) -> Floats:

@@ -43,7 +43,8 @@ class Proposer(Index):
         self, queries: Queries, lifted: np.ndarray, query: Integers, point: Integers
     ) -> Floats:
         """Bound how far the squared distances of pairs are above their lower bounds."""
-        squares = queries.sizes[query] ** 2 + self.points.sizes[point] ** 2
+        with np.errstate(over="ignore"):
+            squares = queries.sizes[query] ** 2 + self.points.sizes[point] ** 2
         return 2.0 * (1.0 - self.product.shrunk) * squares
 
     def found(self, queries: Queries, limit: float, rough: Rough | None = None) -> Iterator[Found]:
