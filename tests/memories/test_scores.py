@@ -1,5 +1,7 @@
 """Scores are the float64 truth: fifty digits, KernelDensity, quadrature, and -inf."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import reference
@@ -105,6 +107,14 @@ def test_gaussian_density_is_finite_far_away():
     memory = GaussianMemory(bandwidth=1.0).fit([[0.0]])
     expected = -0.5e10 - 0.5 * np.log(2 * np.pi)
     assert memory.score_samples([[1e5]]) == pytest.approx(expected, rel=1e-15)
+
+
+def test_gaussian_gradient_far_away_is_the_way_from_the_memory():
+    memory, X = GaussianMemory(bandwidth=1.0).fit([[0.0, 0.0]]), [[1e8, 0.3]]
+    np.testing.assert_allclose(memory.gradient(X), X, rtol=1e-15)
+    bounded = replace(memory._energy(), epsilon=1e-300)
+    assert not bounded.gradient(np.array(X)).any()  # epsilon is all there is of the sum
+    np.testing.assert_allclose(bounded.gradient(np.ones((1, 2))), 1.0, rtol=1e-15)
 
 
 @every_kernel
