@@ -43,7 +43,8 @@ def machine():
 def section(script, title):
     """Run one script; return its title, what its first lines say, and its tables."""
     print(title, flush=True)
-    command = [sys.executable, str(HERE / script), str(PAGE.parent / "scaling.png")]
+    command = [sys.executable, str(HERE / script)]
+    command += [str(PAGE.parent / "scaling.png")] * (script == "scaling.py")
     done = subprocess.run(
         command, capture_output=True, text=True, env=os.environ | ONE, check=False
     )

@@ -13,7 +13,7 @@ from scenes import digits
 from skdam.bandwidths import choose_bandwidth, preserved_fraction
 from skdam.kernels import KERNELS
 
-n = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+n = int(sys.argv[1]) if len(sys.argv) > 1 else 5_000
 
 
 def works(scene):
