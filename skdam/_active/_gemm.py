@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .._math import Floats, Points, Queries, true_entries
+from .._math import SUM_ERROR, Floats, Points, Queries, true_entries
 from ._index import DOUBLE, LOOK, Index, Task, nanoseconds, sampled
 from ._rough import Rough, doubtful
 from ._sets import Found
@@ -21,12 +21,18 @@ class Gemm(Index):
         return added(self.points, queries, self.weights, kernel, limit)
 
     def cost(self, X: Floats, limit: float, task: Task) -> float:
-        spent = len(X) * len(self.points) * nanoseconds(DOUBLE, X.shape[1])
-        if task != "sums":
-            sample = sampled(X)
-            active = sum(len(part[0]) for part in self.found(self.points.lift(sample), limit))
-            spent += len(X) / len(sample) * active * nanoseconds(LOOK, 0)
-        return spent
+        sample = self.points.lift(sampled(X))
+        pairs = len(X) * len(self.points) * nanoseconds(DOUBLE, X.shape[1])
+        again = task == "sums" and self._rounds_too_much(sample, limit)
+        if task == "sums" and not again:
+            return pairs
+        active = sum(len(part[0]) for part in self.found(sample, limit))
+        return pairs * (1 + again) + len(X) / len(sample) * active * nanoseconds(LOOK, 0)
+
+    def _rounds_too_much(self, queries: Queries, limit: float) -> bool:
+        """Return whether sums of a product are likely to be added up again, term by term."""
+        _, _, error = next(self.points.tiles(queries))
+        return bool(np.median(error) > 0.5 * SUM_ERROR * limit)
 
 
 def decided(points: Points, queries: Queries, limit: float, rough: Rough | None) -> Iterator[Found]:
