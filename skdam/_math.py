@@ -129,13 +129,15 @@ class Points:
     def lift(self, X: Floats) -> Queries:
         """Prepare float64 queries for products with these points."""
         z, squares = _centred(X, self.centre, self.scale)
-        lifted = np.column_stack([-2.0 * z, squares, np.ones(len(z))])
+        with np.errstate(over="ignore"):
+            lifted = np.column_stack([-2.0 * z, squares, np.ones(len(z))])
         return Queries(X, lifted, np.sqrt(squares))
 
     def lift_known(self, X: Floats, known: Floats) -> tuple[Self, Queries]:
         """Prepare points and queries for distances over each query's `known` coordinates alone."""
         z, squares = _centred(np.where(known, X, self.centre), self.centre, self.scale)
-        queries = np.column_stack([-2.0 * z, squares, known.astype(float)])
+        with np.errstate(over="ignore"):
+            queries = np.column_stack([-2.0 * z, squares, known.astype(float)])
         mine = self.lifted[:, : X.shape[1]]
         points = np.column_stack([mine, np.ones(len(mine)), mine**2])
         rows = np.where(known, X, 0.0)
@@ -172,7 +174,8 @@ class Points:
             exponent = np.frexp(np.abs(difference).max(axis=1))[1]
             difference = np.ldexp(difference, -exponent[:, None])
             length = np.sqrt(np.einsum("ij,ij->i", difference, difference))
-            distance[part] = np.ldexp(length, exponent)
+            with np.errstate(over="ignore"):
+                distance[part] = np.ldexp(length, exponent)
         return distance
 
     def differences(
@@ -327,7 +330,7 @@ def _segment_batches(indptr: Integers, most: int) -> Iterator[slice]:
 def rounding_of_means(X: Floats, reach: float) -> Floats:
     """Bound how far rounding puts means of points within `reach`: of differences, and of itself."""
     size = np.abs(X).max(axis=1)
-    return (_ROUNDINGS * reach + 2 * X.shape[1] ** 0.5 * size) * UNIT_ROUNDOFF
+    return _ROUNDINGS * UNIT_ROUNDOFF * reach + 2 * X.shape[1] ** 0.5 * UNIT_ROUNDOFF * size
 
 
 class LogSum:

@@ -289,7 +289,8 @@ def choose_bandwidth(rule: str, X: Floats, weights: Floats, kernel: Kernel) -> f
     X = X / unit
     first, place = distinct_rows(X)
     _require_scale(X[first], rule)
-    return unit * RULES[rule](X[first], np.bincount(place, weights), kernel)
+    with np.errstate(over="ignore"):  # refused where bandwidths are checked
+        return float(unit * np.float64(RULES[rule](X[first], np.bincount(place, weights), kernel)))
 
 
 def _nearest_rule(rows: Floats, weights: Floats, kernel: Kernel) -> float:

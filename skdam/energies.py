@@ -79,7 +79,7 @@ class KernelEnergy:
         self.sums.prepare()
 
     def at(self, bandwidth: float) -> Self:
-        """Return the energy at another bandwidth of about the same size."""
+        """Return the energy at another bandwidth."""
         patterns = replace(self.patterns, search=self.patterns.search.at(bandwidth))
         return replace(self, patterns=patterns, bandwidth=bandwidth)
 
@@ -125,7 +125,10 @@ class KernelEnergy:
         return np.where(active, factor[:, None] * away, 0.0)
 
     def _slope_ratio(self, X: Floats, log_mass: Floats) -> Floats:
-        """Return ``exp(log_mass) / (epsilon + S)``: as a share of S, and then S as one of both."""
+        """Return ``exp(log_mass) / (epsilon + S)``: as a share of S, and then S as one of both.
+
+        It is 0 where S is too small to be told from 0.
+        """
         rate = self.kernel.rate
         if rate is not None and self.epsilon == 0:
             return np.full(len(X), rate)
@@ -133,7 +136,7 @@ class KernelEnergy:
         with np.errstate(divide="ignore", invalid="ignore"):  # no epsilon; off the support
             ratio = np.exp(log_mass - log_sum) if rate is None else rate
             log_odds = log_sum + np.log(self.patterns.unit) - np.log(self.epsilon)
-        return ratio * expit(log_odds)
+            return np.where(np.isfinite(log_sum), ratio * expit(log_odds), 0.0)
 
     def step(self, X: Floats) -> Floats:
         """Return the next states of mean shift: the mean memory under ``-w k'(u)``.

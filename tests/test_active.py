@@ -115,6 +115,18 @@ def test_sets_far_from_the_centre_are_those_of_differences(algorithm, size, task
             assert member_lists(sets, len(memories)) == expected
 
 
+@pytest.mark.parametrize("size", [2e18, 1.9e19])
+@pytest.mark.parametrize("n_features", [8, 30, 64])
+@every_back_end
+def test_copies_are_found_where_sums_of_squares_end_single_precision(algorithm, n_features, size):
+    X = size / 2e18 * np.random.default_rng(0).choice([-2e18, 2e18], size=(600, n_features))
+    search = search_of(np.unique(X, axis=0), 1.0)
+    for task in ("distances", "members"):
+        for rows in (search.points.rows, search.points.rows[:1]):
+            lists = member_lists(search.sets(rows, algorithm, task=task), len(rows))
+            assert lists == [[i] for i in range(len(rows))]
+
+
 def hostile(kind, n_features):
     """Return memories that some bound is bad for, and queries among and beside them."""
     rng = np.random.default_rng(n_features)

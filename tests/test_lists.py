@@ -56,3 +56,13 @@ def test_a_point_on_the_rim_stays_outside_however_it_is_looked_at(algorithm, ins
     for _ in range(3):
         ((_, sets),) = lists.sets(np.array([0]), np.zeros((1, 2)))
         assert sets.indices.tolist() == [50] * inside
+
+
+@pytest.mark.parametrize("algorithm", BACK_ENDS)
+def test_distances_are_right_at_the_rim_below_a_skin(algorithm):
+    gap = 1e-9
+    search = Search(Points.measured(np.array([[gap - 1.0], [1.0 - gap]]), 1.0), np.ones(2))
+    X = np.array([[0.4 * gap]])
+    ((_, found),) = search.sets(X, algorithm, 1.2, within=1.0)
+    exact = [(gap - 1.0 - X[0, 0]) ** 2, (1.0 - gap - X[0, 0]) ** 2]
+    np.testing.assert_array_equal(found.u, exact)

@@ -6,7 +6,7 @@ import numpy as np
 
 from .._math import SUM_ERROR, Floats, Points, Queries, true_entries
 from ._index import DOUBLE, LOOK, Index, Task, nanoseconds, sampled
-from ._rough import Rough, doubtful
+from ._rough import Sides, doubtful
 from ._sets import Found
 from ._totals import Profile, added
 
@@ -14,8 +14,8 @@ from ._totals import Profile, added
 class Gemm(Index):
     """All pairs, for dense sets."""
 
-    def found(self, queries: Queries, limit: float, rough: Rough | None = None) -> Iterator[Found]:
-        return decided(self.points, queries, limit, rough)
+    def found(self, queries: Queries, limit: float, sides: Sides | None = None) -> Iterator[Found]:
+        return decided(self.points, queries, limit, sides or Sides((limit,)))
 
     def totals(self, queries: Queries, kernel: Profile, limit: float) -> tuple[Floats, Floats]:
         return added(self.points, queries, self.weights, kernel, limit)
@@ -35,7 +35,7 @@ class Gemm(Index):
         return bool(np.median(error) > 0.5 * SUM_ERROR * limit)
 
 
-def decided(points: Points, queries: Queries, limit: float, rough: Rough | None) -> Iterator[Found]:
+def decided(points: Points, queries: Queries, limit: float, sides: Sides) -> Iterator[Found]:
     """Yield all pairs at a squared distance below `limit`, tile by tile of a product.
 
     An entry of the product is taken as it stands only where its error bound is a small share of its
@@ -45,7 +45,7 @@ def decided(points: Points, queries: Queries, limit: float, rough: Rough | None)
     for start, squared, error in points.tiles(queries):
         query, column = true_entries(~(squared >= (limit + error)[:, None]))
         value = np.maximum(squared[query, column], 0.0)
-        again = doubtful(value, error[query], limit, rough)
+        again = doubtful(value, error[query], sides)
         value[again] = points.direct(queries, query[again], start + column[again])
         inside = value < limit
         yield query[inside], start + column[inside], value[inside]

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from .._math import Floats, Integers, Points, Queries
-from ._rough import Rough
+from ._rough import Sides
 from ._sets import Found
 from ._totals import Profile
 
@@ -52,10 +52,10 @@ class Index(ABC):
         self.weights = weights
 
     @abstractmethod
-    def found(self, queries: Queries, limit: float, rough: Rough | None = None) -> Iterator[Found]:
+    def found(self, queries: Queries, limit: float, sides: Sides | None = None) -> Iterator[Found]:
         """Yield all pairs at a squared distance below `limit`, each once, some at a time.
 
-        What is enough to know of their distances may be `rough`.
+        Distances are right; `sides` may ask for less, or for a smaller limit, too.
         """
 
     @abstractmethod

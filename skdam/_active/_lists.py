@@ -11,7 +11,7 @@ import numpy as np
 
 from .._math import Floats, Integers, Queries, in_segments
 from ._index import DIRECT, LOOK, Task, nanoseconds
-from ._rough import settled
+from ._rough import Sides, settled
 from ._search import Search
 from ._sets import ActiveSets
 
@@ -92,7 +92,8 @@ class Lists:
         """Search among all points, and make new lists of what was found."""
         if self.algorithm == "auto":
             self.algorithm = self.search.choose(X, self.reach, self.task)
-        blocks = self.search.sets(X, self.algorithm, self.reach + skin, self.task, self.reach)
+        within = self.reach if skin else None
+        blocks = self.search.sets(X, self.algorithm, self.reach + skin, self.task, within)
         if not skin:
             yield from blocks
             return
@@ -156,6 +157,6 @@ class Lists:
         points, query = self.search.points, np.repeat(np.arange(len(queries)), np.diff(indptr))
         if self.task == "distances":
             return points.direct(queries, query, point)
-        rough = self.search.rough(self.reach)
-        lower, upper = rough.bounds(queries, indptr, point)
-        return settled(points, queries, query, point, lower, upper, rough)
+        lower, upper = self.search.bounds(queries, indptr, point)
+        sides = Sides((self.search.limit(self.reach),))
+        return settled(points, queries, query, point, lower, upper, sides)

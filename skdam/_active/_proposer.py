@@ -2,12 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 import numpy as np
 
 from .._math import Floats, Integers, Queries
 from ._index import DIRECT, LOOK, SINGLE, Index, Task, nanoseconds, sampled
-from ._rough import Rough, from_above, settled
+from ._rough import Bounds, Sides, from_above, settled
 from ._sets import Found
 from ._single import SingleProduct, centred
 
@@ -47,17 +48,17 @@ class Proposer(Index):
             squares = queries.sizes[query] ** 2 + self.points.sizes[point] ** 2
         return 2.0 * (1.0 - self.product.shrunk) * squares
 
-    def found(self, queries: Queries, limit: float, rough: Rough | None = None) -> Iterator[Found]:
+    def found(self, queries: Queries, limit: float, sides: Sides | None = None) -> Iterator[Found]:
         lifted = self.lift(queries)
         for query, point, lower in _batches(self.bounded(queries, lifted, limit)):
-            if rough is None:
+            if sides is None or sides.bounds is None:
                 squared = self.points.direct(queries, query, point)
             else:
                 excess = self.excess(queries, lifted, query, point)
                 lower, upper = from_above(lower, excess)
                 if self.width < self.points.rows.shape[1]:
-                    _narrow(queries, query, point, lower, upper, rough)
-                squared = settled(self.points, queries, query, point, lower, upper, rough)
+                    _narrow(queries, query, point, lower, upper, sides)
+                squared = settled(self.points, queries, query, point, lower, upper, sides)
             inside = squared < limit
             yield query[inside], point[inside], squared[inside]
 
@@ -85,13 +86,13 @@ def _narrow(
     point: Integers,
     lower: Floats,
     upper: Floats,
-    rough: Rough,
+    sides: Sides,
 ) -> None:
     """Bound more tightly, in place, the pairs that are not decided yet."""
-    rest = rough.undecided(lower, upper)
+    rest = sides.undecided(lower, upper)
     rest = rest[np.argsort(query[rest], kind="stable")]
     indptr = np.searchsorted(query[rest], np.arange(len(queries) + 1))
-    lower[rest], upper[rest] = rough.bounds(queries, indptr, point[rest])
+    lower[rest], upper[rest] = cast(Bounds, sides.bounds)(queries, indptr, point[rest])
 
 
 def _batches(found: Iterable[Found]) -> Iterator[Found]:

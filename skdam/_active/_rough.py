@@ -12,11 +12,11 @@ from .._math import TERM_ERROR, Floats, Integers, Points, Queries
 Bounds = Callable[[Queries, Integers, Integers], tuple[Floats, Floats]]
 
 
-class Rough(NamedTuple):
-    """What is enough to know of squared distances: on which side they are of some limits."""
+class Sides(NamedTuple):
+    """Limits of which squared distances have to be on the right side; with bounds, no more."""
 
-    bounds: Bounds
     limits: tuple[float, ...]
+    bounds: Bounds | None = None
 
     def undecided(self, lower: Floats, upper: Floats) -> Integers:
         """Return the places of those that bounds do not put on a side of each limit."""
@@ -25,16 +25,19 @@ class Rough(NamedTuple):
 
 
 def from_above(lower: np.ndarray, excess: Floats) -> tuple[Floats, Floats]:
-    """Return lower bounds of single precision in double, and upper ones: none where it ended."""
-    lower = lower.astype(np.float64)
-    return lower, np.where(np.isfinite(lower), lower + excess, np.inf)
+    """Return bounds of single precision in double from below, and from above; none if it ended."""
+    known = np.isfinite(lower)
+    lower = np.where(known, lower, 0.0).astype(np.float64)
+    return np.where(known, lower, -np.inf), np.where(known, lower + excess, np.inf)
 
 
-def doubtful(squared: Floats, error: Floats, limit: float, rough: Rough | None) -> Integers:
-    """Return which squared distances, known up to an error, have to be computed again."""
-    if rough is not None:
-        return rough.undecided(squared - error, squared + error)
-    return np.flatnonzero(~(squared < limit - error / TERM_ERROR))
+def doubtful(squared: Floats, error: Floats, sides: Sides) -> Integers:
+    """Return which squared distances, known up to an error, have to be computed again.
+
+    Where distances matter, the error has to be a small share of the depth below each limit.
+    """
+    slack = error / TERM_ERROR if sides.bounds is None else error
+    return sides.undecided(squared - error, squared + slack)
 
 
 def settled(
@@ -44,9 +47,9 @@ def settled(
     point: Integers,
     lower: Floats,
     upper: Floats,
-    rough: Rough,
+    sides: Sides,
 ) -> Floats:
     """Return the lower bounds, overwritten from direct differences where bounds leave it open."""
-    rest = rough.undecided(lower, upper)
+    rest = sides.undecided(lower, upper)
     lower[rest] = points.direct(queries, query[rest], point[rest])
     return lower

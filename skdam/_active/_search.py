@@ -27,7 +27,7 @@ from ._gemm import Gemm
 from ._index import Index, Task
 from ._pca import PCA
 from ._refine import Refine
-from ._rough import Rough
+from ._rough import Sides
 from ._sets import ActiveSets
 from ._totals import Profile
 from ._tree import Tree
@@ -89,11 +89,7 @@ class Search:
         """The back end that knows what is far behind the nearest point."""
         return cast(Tree, self.index("tree"))
 
-    def rough(self, *reaches: float) -> Rough:
-        """Return what is enough to know of distances: on which side of these reaches they are."""
-        return Rough(self._bounds, tuple(self.limit(reach) for reach in reaches))
-
-    def _bounds(self, queries: Queries, indptr: Integers, point: Integers) -> tuple[Floats, Floats]:
+    def bounds(self, queries: Queries, indptr: Integers, point: Integers) -> tuple[Floats, Floats]:
         """Bound the squared distances of single pairs, grouped by query, from below and above."""
         if self.points.rows.shape[1] >= _SINGLE_FEATURES:
             return cast(Refine, self.index("refine")).bounds(queries, indptr, point)
@@ -140,7 +136,7 @@ class Search:
         task : {"distances", "members"}, default="distances"
             Whether the distances matter, or only who is near; they are then rough.
         within : float, optional
-            A smaller reach, of which rough distances are to be on the right side, too.
+            A smaller reach, below which distances are to be as right, too.
 
         Yields
         ------
@@ -153,7 +149,8 @@ class Search:
         index = self.index(self.choose(X, reach, task) if algorithm == "auto" else algorithm)
         order, limit = index.order(X, task), self.limit(reach)
         order = np.arange(len(X)) if order is None else order
-        rough = None if task == "distances" else self.rough(reach, within or reach)
+        limits = (limit,) if within is None else (limit, self.limit(within))
+        sides = Sides(limits, self.bounds if task == "members" else None)
         gather = partial(
             ActiveSets.gather,
             limit=self.points.radius_squared,
@@ -163,7 +160,7 @@ class Search:
         start, size = 0, min(index.rows, max(1, self.most // min(len(self), TILE_COLUMNS)))
         while start < len(X):
             rows = order[start : start + size]
-            sets = gather(len(rows), index.found(self.points.lift(X[rows]), limit, rough))
+            sets = gather(len(rows), index.found(self.points.lift(X[rows]), limit, sides))
             if sets is None:
                 size = len(rows) // 2
                 continue
@@ -209,7 +206,7 @@ class Search:
         squared = self.points.direct(self.points.lift(X), np.arange(len(X)), skip)
         u = np.minimum(squared / self.points.radius_squared, 1.0)
         term = np.where(u < 1.0, self.weights[skip] * kernel.profile(u), 0.0)
-        bound += 64.0 * UNIT_ROUNDOFF * term
+        bound += 1024.0 * UNIT_ROUNDOFF * term  # of so many terms added at once
         total -= term
 
     def marked(self, X: Floats, algorithm: str = "auto", reach: float = 1.0) -> csr_array:

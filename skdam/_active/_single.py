@@ -3,6 +3,8 @@
 Single precision costs half.  It is off by at most ``c (|x| + |y|)^2 <= 2 c (|x|^2 + |y|^2)``, with
 lengths from the centre, ``c = (3 L + 16) u``, L columns and u the unit roundoff of float32.  That
 much is taken off the squared lengths beforehand, so that no product is above the squared distance.
+Lengths whose squares single precision cannot add up count as no numbers, and so do their products:
+not a number is never far.
 """
 
 from collections.abc import Iterator
@@ -18,6 +20,9 @@ from .._math import (
     true_entries,
 )
 from ._sets import Found
+
+#: Squared lengths up to here add up in float32, in whichever order.
+_LARGEST = float(np.finfo(np.float32).max) / 16.0
 
 
 class SingleProduct:
@@ -38,14 +43,14 @@ class SingleProduct:
         self.rows = np.empty((len(z), z.shape[1] + 2), dtype=np.float32)
         with np.errstate(over="ignore", under="ignore"):
             self.rows[:, :-2], self.rows[:, -2] = z, 1.0
-            self.rows[:, -1] = squares * self.shrunk
+            self.rows[:, -1] = _addable(squares) * self.shrunk
 
     def lift(self, z: Floats, squares: Floats) -> np.ndarray:
         """Prepare queries."""
         lifted = np.empty((len(z), z.shape[1] + 2), dtype=np.float32)
         with np.errstate(over="ignore", under="ignore"):
             lifted[:, :-2], lifted[:, -1] = -2.0 * z, 1.0
-            lifted[:, -2] = squares * self.shrunk
+            lifted[:, -2] = _addable(squares) * self.shrunk
         return lifted
 
     def bounded(
@@ -64,6 +69,11 @@ class SingleProduct:
             np.greater(squared, most, out=mask)  # not so for what is no number
             query, column = true_entries(np.logical_not(mask, out=mask))
             yield query, start + part.start + column, squared[query, column]
+
+
+def _addable(squares: Floats) -> Floats:
+    """Return squared lengths, NaN where sums of them might overflow in float32."""
+    return np.where(squares < _LARGEST, squares, np.nan)
 
 
 def centred(queries: Queries) -> tuple[Floats, Floats]:

@@ -13,7 +13,7 @@ from sklearn.neighbors import KDTree
 from .._math import UNIT_ROUNDOFF, Floats, Integers, Points, Queries
 from ._index import Index, Task, sampled
 from ._leaves import Leaves
-from ._rough import Rough, doubtful
+from ._rough import Sides, doubtful
 from ._sets import Found
 from ._single import centred
 from ._totals import Profile, steepest, weighted
@@ -51,7 +51,7 @@ class Tree(Index):
     def order(self, X: Floats, task: Task) -> Integers | None:
         return near_together(X) if task == "sums" else None
 
-    def found(self, queries: Queries, limit: float, rough: Rough | None = None) -> Iterator[Found]:
+    def found(self, queries: Queries, limit: float, sides: Sides | None = None) -> Iterator[Found]:
         X, reach, error = self._reach(queries, limit)
         counts = self.tree.query_radius(X, reach, count_only=True)
         full = np.flatnonzero(np.diff(np.cumsum(counts) // _BATCH))
@@ -59,7 +59,7 @@ class Tree(Index):
             points, distances = self.tree.query_radius(X[part], reach[part], return_distance=True)
             query, point = np.repeat(part, counts[part]), np.concatenate(points)
             squared = np.concatenate(distances) ** 2
-            again = doubtful(squared, error[query], limit, rough)
+            again = doubtful(squared, error[query], sides or Sides((limit,)))
             squared[again] = self.points.direct(queries, query[again], point[again])
             inside = squared < limit
             yield query[inside], point[inside], squared[inside]

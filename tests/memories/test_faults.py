@@ -227,3 +227,14 @@ def test_many_copies_of_two_rows():
     result = EpanechnikovMemory().fit(rows).retrieve([[0.1, 0.0], [0.9, 1.0]])
     assert result.recalled.tolist() == [0, 5000]
     assert np.diff(result.members.indptr).tolist() == [5000, 5000]
+
+
+def test_rows_at_the_end_of_the_floats_answer_without_a_warning():
+    far, ends = [[1.7e308]], [[-1.7e308], [1.7e308]]
+    memory = EpanechnikovMemory(1.0).fit([[0.0], [1.0]])
+    assert memory.score_samples(far) == -np.inf
+    assert memory.transform(far) == 0.0  # equally far by rounding: the first
+    assert EpanechnikovMemory(1e-100).fit(ends).retrieve(ends).recalled.tolist() == [0, 1]
+    for rule in ("nearest", "scott", "loo"):
+        with pytest.raises(ValueError, match="bandwidth"):
+            EpanechnikovMemory(rule).fit(ends)

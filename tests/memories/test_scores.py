@@ -10,7 +10,7 @@ from reference import mp
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KernelDensity
 
-from skdam import EpanechnikovMemory, GaussianMemory
+from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory
 
 pytestmark = pytest.mark.usefixtures("each_back_end")
 
@@ -115,6 +115,13 @@ def test_gaussian_gradient_far_away_is_the_way_from_the_memory():
     bounded = replace(memory._energy(), epsilon=1e-300)
     assert not bounded.gradient(np.array(X)).any()  # epsilon is all there is of the sum
     np.testing.assert_allclose(bounded.gradient(np.ones((1, 2))), 1.0, rtol=1e-15)
+
+
+def test_gradient_is_zero_where_the_sum_underflows_to_zero():
+    memory = KernelMemory("triweight", 1.0).fit([[0.0], [5.0]], sample_weight=[1e-290, 1.0])
+    rim = np.nextafter(1.0, 0.0)
+    assert memory.energy([[rim]]) == np.inf
+    assert memory.gradient([[rim]]) == 0.0
 
 
 @every_kernel
