@@ -206,10 +206,12 @@ def true_entries(mask: np.ndarray) -> tuple[Integers, Integers]:
     flat = np.ascontiguousarray(mask).reshape(-1)
     found = _sparse_entries(flat) if flat.size % 8 == 0 else np.flatnonzero(flat)
     width = mask.shape[1]
-    if width & (width - 1):
-        row, column = np.divmod(found, width)
-        return row, column
-    return found >> (width.bit_length() - 1), found & (width - 1)  # no division
+    if width & (width - 1) == 0:
+        return found >> (width.bit_length() - 1), found & (width - 1)  # no division
+    start = np.arange(len(mask) + 1) * width
+    counts = np.diff(np.searchsorted(found, start))
+    found -= np.repeat(start[:-1], counts)
+    return np.repeat(np.arange(len(mask)), counts), found
 
 
 def _sparse_entries(flat: np.ndarray) -> Integers:

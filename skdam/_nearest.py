@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._math import Floats, Integers, Points, Queries, leave_out, row_blocks
+from ._math import Floats, Integers, Points, Queries, leave_out, row_blocks, true_entries
 
 
 def nearest(
@@ -31,16 +31,16 @@ def _near_pairs(
     bound = np.full(len(queries), np.inf)
     found = []
     for start, squared, error in points.tiles(queries):
-        with np.errstate(invalid="ignore"):
-            farthest, closest = squared + error[:, None], squared - error[:, None]
         if skip is not None:
-            leave_out(start, skip, farthest, np.inf)
-        bound = np.fmin(bound, np.fmin.reduce(farthest, axis=1))
-        chance = ~(closest > bound[:, None])
+            leave_out(start, skip, squared, np.inf)
+        bound = np.fmin(bound, np.fmin.reduce(squared, axis=1) + error)
+        chance = ~(squared > (bound + error)[:, None])
         if skip is not None:
             leave_out(start, skip, chance, False)
-        query, column = np.nonzero(chance)
-        found.append((query, start + column, closest[query, column]))
+        query, column = true_entries(chance)
+        with np.errstate(invalid="ignore"):
+            closest = squared[query, column] - error[query]
+        found.append((query, start + column, closest))
     query, point, closest = (np.concatenate(part) for part in zip(*found, strict=True))
     chance = ~(closest > bound[query])
     return query[chance], point[chance]

@@ -149,7 +149,8 @@ class CompactSums(KernelSums):
         return "members" if self.kernel.is_flat else "distances"
 
     def _pulls(self, sets: ActiveSets) -> Floats:
-        return self.weights[sets.indices] * self.kernel.slope(sets.u)
+        weights = self.weights[sets.indices]
+        return weights if self.kernel.is_flat else weights * self.kernel.slope(sets.u)
 
 
 def _covered(X: Floats, blocks: Blocks) -> np.ndarray:

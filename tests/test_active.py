@@ -253,7 +253,6 @@ def test_states_do_not_depend_on_the_back_end_nor_on_lists(case, monkeypatch):
 @pytest.mark.parametrize(
     ("case", "share", "task", "taken"),
     [
-        ("plane", 0.0005, "distances", "tree"),
         ("plane", 0.03, "sums", "tree"),
         ("clusters", 0.3, "sums", "gemm"),
         ("clusters", 0.001, "distances", "cells"),
@@ -271,6 +270,26 @@ def test_auto_refines_where_sets_are_sparse_and_nothing_else_helps():
     X = np.random.default_rng(0).normal(size=(4000, 64))
     assert search_of(X, 9.0).choose(X[:500]) == "refine"
     assert search_of(X, 9.0).choose(X[:1]) == "gemm"  # nothing to gain: not even measured
+
+
+def test_a_product_costs_more_where_its_sums_have_to_be_added_up_again():
+    X, Y = np.split(np.random.default_rng(0).normal(size=(6000, 16)), [4000])
+    for bandwidth, again in ((6.0, False), (3.0, True)):
+        gemm, limit = (search := search_of(X, bandwidth)).index("gemm"), search.limit(1.0)
+        total, error = gemm.totals(search.points.lift(Y), KERNELS["epanechnikov"], limit)
+        assert (np.mean(error > 1e-12 * total) > 0.1) == again
+        share = gemm.cost(Y, limit, "sums") / (gemm.floor() * len(Y)) - 1.0
+        assert 0.1 < share < 0.3 if again else share == 0.0
+
+
+def test_back_ends_that_cannot_be_cheapest_are_not_measured():
+    X = np.random.default_rng(0).normal(size=(20_000, 2))
+    search = search_of(X, 0.05)
+    for name in BACK_ENDS:
+        floor = search.index(name).floor()
+        assert floor * 500 <= search.index(name).cost(X[:500], search.limit(1.0), "distances")
+    search.index("gemm").cost = None  # would fail
+    assert search.choose(X[:500]) == "tree"
 
 
 def test_fit_builds_what_the_search_needs():

@@ -32,7 +32,6 @@ _BLOCK = 4096
 class Cells(Proposer):
     """Cells of points; those beyond reach of a query are skipped."""
 
-    rows = 1024
     ascending = False
 
     def __init__(self, points: Points, weights: Floats) -> None:
@@ -55,15 +54,18 @@ class Cells(Proposer):
         ]
         return np.argsort(np.concatenate(nearest), kind="stable")
 
+    def floor(self) -> float:
+        return len(self.centres) * nanoseconds(SINGLE, self.width)
+
     def cost(self, X: Floats, limit: float, task: Task) -> float:
         sample = sampled(X)
         queries = self.points.lift(sample)
         visited = self._visits(queries, limit)
         pairs = visited.sum(axis=0) @ np.diff(self.start)
         proposed = self.count(queries, limit)
-        spent = (len(sample) * len(self.centres) + pairs) * nanoseconds(SINGLE, self.width)
+        spent = pairs * nanoseconds(SINGLE, self.width)
         spent += visited.sum() * _VISIT + proposed * self.price(task)
-        return len(X) / len(sample) * spent
+        return len(X) * (self.floor() + spent / len(sample))
 
     def _visits(self, queries: Queries, limit: float) -> np.ndarray:
         """Return which cells may hold active points of each query."""

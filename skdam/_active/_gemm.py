@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .._math import SUM_ERROR, Floats, Points, Queries, true_entries
+from .._math import SUM_ERROR, Floats, Integers, Points, Queries, true_entries
 from ._index import DOUBLE, LOOK, Index, Task, nanoseconds, sampled
 from ._rough import Sides, doubtful
-from ._sets import Found
+from ._sets import Found, joined
 from ._totals import Profile, added
 
 
@@ -20,19 +20,24 @@ class Gemm(Index):
     def totals(self, queries: Queries, kernel: Profile, limit: float) -> tuple[Floats, Floats]:
         return added(self.points, queries, self.weights, kernel, limit)
 
+    def floor(self) -> float:
+        return len(self.points) * nanoseconds(DOUBLE, self.points.rows.shape[1])
+
     def cost(self, X: Floats, limit: float, task: Task) -> float:
         sample = self.points.lift(sampled(X))
-        pairs = len(X) * len(self.points) * nanoseconds(DOUBLE, X.shape[1])
-        again = task == "sums" and self._rounds_too_much(sample, limit)
-        if task == "sums" and not again:
-            return pairs
-        active = sum(len(part[0]) for part in self.found(sample, limit))
-        return pairs * (1 + again) + len(X) / len(sample) * active * nanoseconds(LOOK, 0)
+        query, _, squared = joined(list(self.found(sample, limit)))
+        listed = len(query) / len(sample) * nanoseconds(LOOK, 0)
+        if task == "sums":
+            again = self._rounds_too_much(sample, query, limit - squared)
+            return len(X) * (self.floor() + again * (self.floor() + listed))
+        return len(X) * (self.floor() + listed)
 
-    def _rounds_too_much(self, queries: Queries, limit: float) -> bool:
-        """Return whether sums of a product are likely to be added up again, term by term."""
-        _, _, error = next(self.points.tiles(queries))
-        return bool(np.median(error) > 0.5 * SUM_ERROR * limit)
+    def _rounds_too_much(self, queries: Queries, query: Integers, depth: Floats) -> float:
+        """Return the share of the queries whose sums of a product have to be added up again."""
+        counts = np.bincount(query, minlength=len(queries))
+        depths = np.bincount(query, depth, minlength=len(queries))
+        error = np.max([error for _, _, error in self.points.tiles(queries)], axis=0)
+        return float(np.mean(~(counts * error <= SUM_ERROR * depths)))
 
 
 def decided(points: Points, queries: Queries, limit: float, sides: Sides) -> Iterator[Found]:

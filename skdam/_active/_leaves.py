@@ -80,7 +80,7 @@ class Leaves:
         gap, span = np.zeros((2, len(leaves)))
         with np.errstate(over="ignore", under="ignore"):
             for j in range(X.shape[1]):
-                below, above = self.sums.low[leaves, j], self.sums.high[leaves, j]
+                below, above = self.sums.low[j].take(leaves), self.sums.high[j].take(leaves)
                 side = np.maximum(np.maximum(below - high[j], low[j] - above), 0.0)
                 gap += (side * self.scale) ** 2
                 span += (np.maximum(above - low[j], high[j] - below) * self.scale) ** 2
@@ -89,7 +89,10 @@ class Leaves:
 
 @dataclass(frozen=True, eq=False)
 class LeafSums:
-    """The box around each leaf, and weighted sums of 1, z and ``|z|^2``, with z from its centre."""
+    """The box around each leaf, and weighted sums of 1, z and ``|z|^2``, with z from its centre.
+
+    ``low`` and ``high`` hold the leaves' least and largest coordinates, axis by axis.
+    """
 
     low: Floats
     high: Floats
@@ -109,18 +112,18 @@ class LeafSums:
             squares = np.einsum("ij,ij->i", z, z)[:, None]
             terms = np.column_stack([weights, weights * z, weights * squares])
             sums = np.add.reduceat(terms, start[:-1], axis=0)
-        return cls(low, high, centre, sums[:, 0], sums[:, 1:-1], sums[:, -1])
+        parts = low.T, high.T, centre, sums[:, 0], sums[:, 1:-1], sums[:, -1]
+        return cls(*(np.ascontiguousarray(part) for part in parts))  # else `take` copies them
 
     def added(self, X: Floats, leaves: Integers, limit: float, scale: float) -> Floats:
         """Return ``sum w (1 - u)`` over whole leaves that are near X."""
-        middle = X[0]
-        shift = (self.centre[leaves] - middle) * scale
-        mass, first, second = self.mass[leaves], self.first[leaves], self.second[leaves]
-        second = second + 2.0 * np.einsum("ij,ij->i", shift, first)
-        second = np.sum(second + mass * np.einsum("ij,ij->i", shift, shift))
-        first = (first + mass[:, None] * shift).sum(axis=0)
-        z = (X - middle) * scale
+        shift = (self.centre.take(leaves, axis=0) - X[0]) * scale
+        mass, first = self.mass.take(leaves), self.first.take(leaves, axis=0)
+        moved = mass[:, None] * shift
+        second = self.second.take(leaves).sum() + np.vdot(shift, 2.0 * first + moved)
+        z = (X - X[0]) * scale
         squares = np.einsum("ij,ij->i", z, z)
+        first = first.sum(axis=0) + moved.sum(axis=0)
         return mass.sum() - (mass.sum() * squares - 2.0 * z @ first + second) / limit
 
 

@@ -52,6 +52,7 @@ class Lists:
         self._skin = np.full(n_rows, -1.0)  # no list
         self._too_wide = np.inf  # skins from this width on cost more than they save
         self._searching = np.nan  # nanoseconds a row
+        self._members = np.nan  # of a row, when last searched
         self._first, self._length = np.zeros((2, n_rows), dtype=np.intp)
         self._in_use = np.zeros(n_rows, dtype=bool)
         self._pool = np.empty(0, dtype=np.intp)
@@ -84,7 +85,7 @@ class Lists:
         skin = FIRST
         if known.size:
             skin = float(np.clip(STEPS * np.median(known), NARROWEST, WIDEST))
-        return skin if skin < self._too_wide else 0.0
+        return skin if skin < self._too_wide and not self._too_long(self._members) else 0.0
 
     def _searched(
         self, rows: Integers, X: Floats, skin: float
@@ -92,29 +93,34 @@ class Lists:
         """Search among all points, and make new lists of what was found."""
         if self.algorithm == "auto":
             self.algorithm = self.search.choose(X, self.reach, self.task)
+        if np.isnan(self._searching):
+            index, limit = self.search.index(self.algorithm), self.search.limit(self.reach)
+            self._searching = index.cost(X, limit, self.task) / len(X)
         within = self.reach if skin else None
         blocks = self.search.sets(X, self.algorithm, self.reach + skin, self.task, within)
         if not skin:
-            yield from blocks
+            for part, sets in blocks:
+                self._members = len(sets.indices) / len(part)
+                yield part, sets
             return
         found, room = [], self.search.most - self._length[self._in_use].sum()
         for part, near in blocks:
             room -= len(near.indices)
+            length = len(near.indices) / len(part)
             if skin < self._too_wide and room >= 0:
                 found.append((rows[part], X[part], near.indptr, near.indices))
-                self._too_wide = self._too_wide if self._pays(X, near) else skin / 2
-            yield part, self._within(X[part], near)
+                self._too_wide = skin / 2 if self._too_long(length) else self._too_wide
+            sets = self._within(X[part], near)
+            self._members = len(sets.indices) / len(part)
+            yield part, sets
         if skin < self._too_wide:
             self._keep(found, skin)
 
-    def _pays(self, X: Floats, near: ActiveSets) -> bool:
-        """Return whether looking at lists costs little beside a search for all of X."""
-        if np.isnan(self._searching):
-            index, limit = self.search.index(self.algorithm), self.search.limit(self.reach)
-            self._searching = index.cost(X, limit, self.task) / len(X)
+    def _too_long(self, length: float) -> bool:
+        """Return whether looking at lists of this length costs much beside a search."""
         price = LOOK if self.task == "members" else DIRECT
-        looking = len(near.indices) * nanoseconds(price, X.shape[1])
-        return looking <= _WORTH * self._searching * len(near.covered)
+        looking = length * nanoseconds(price, self._last.shape[1])
+        return looking > _WORTH * self._searching
 
     def _keep(self, found: list[tuple[Integers, Floats, Integers, Integers]], skin: float) -> None:
         """Add (rows, states, indptr, indices) to the pool; lists of rows at rest go."""

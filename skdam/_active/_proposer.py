@@ -9,7 +9,7 @@ import numpy as np
 from .._math import Floats, Integers, Queries
 from ._index import DIRECT, LOOK, SINGLE, Index, Task, nanoseconds, sampled
 from ._rough import Bounds, Sides, from_above, settled
-from ._sets import Found
+from ._sets import Found, joined
 from ._single import SingleProduct, centred
 
 #: Pairs that are decided at a time.
@@ -45,8 +45,7 @@ class Proposer(Index):
     ) -> Floats:
         """Bound how far the squared distances of pairs are above their lower bounds."""
         with np.errstate(over="ignore"):
-            squares = queries.sizes[query] ** 2 + self.points.sizes[point] ** 2
-        return 2.0 * (1.0 - self.product.shrunk) * squares
+            return self.product.excess(queries.sizes[query] ** 2 + self.points.sizes[point] ** 2)
 
     def found(self, queries: Queries, limit: float, sides: Sides | None = None) -> Iterator[Found]:
         lifted = self.lift(queries)
@@ -62,18 +61,22 @@ class Proposer(Index):
             inside = squared < limit
             yield query[inside], point[inside], squared[inside]
 
+    def floor(self) -> float:
+        return len(self.points) * nanoseconds(SINGLE, self.width)
+
     def cost(self, X: Floats, limit: float, task: Task) -> float:
         sample = sampled(X)
         share = self.count(self.points.lift(sample), limit) / len(sample)
-        pairs = len(self.points) * nanoseconds(SINGLE, self.width)
-        return len(X) * (pairs + share * self.price(task))
+        return len(X) * (self.floor() + share * self.price(task))
 
     def price(self, task: Task) -> float:
         """Return what it costs to decide a pair that is proposed."""
         n_features = self.points.rows.shape[1]
         if task != "members":
             return nanoseconds(DIRECT, n_features)
-        return nanoseconds(LOOK, 0 if self.width == n_features else n_features)
+        if self.width == n_features:
+            return nanoseconds(LOOK, 0)
+        return 2.0 * nanoseconds(LOOK, n_features)
 
     def count(self, queries: Queries, limit: float) -> int:
         """Return how many pairs are proposed."""
@@ -103,12 +106,7 @@ def _batches(found: Iterable[Found]) -> Iterator[Found]:
         waiting.append(pairs)
         n_waiting += len(pairs[0])
         if n_waiting >= _BATCH:
-            yield _joined(waiting)
+            yield joined(waiting)
             waiting, n_waiting = [], 0
     if waiting:
-        yield _joined(waiting)
-
-
-def _joined(found: list[Found]) -> Found:
-    query, point, lower = (np.concatenate(part) for part in zip(*found, strict=True))
-    return query, point, lower
+        yield joined(waiting)

@@ -13,7 +13,10 @@ Bounds = Callable[[Queries, Integers, Integers], tuple[Floats, Floats]]
 
 
 class Sides(NamedTuple):
-    """Limits of which squared distances have to be on the right side; with bounds, no more."""
+    """Limits, the widest first, of which squared distances have to be on the right side.
+
+    With bounds, no more is asked of them.
+    """
 
     limits: tuple[float, ...]
     bounds: Bounds | None = None

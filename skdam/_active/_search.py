@@ -109,8 +109,15 @@ class Search:
         """Return the back end that a few of these queries find cheapest."""
         if len(X) * len(self) <= _FEW_PAIRS:
             return "gemm"
-        limit = self.limit(reach)
-        return min(self._suitable(), key=lambda name: self.index(name).cost(X, limit, task))
+        limit, taken, least = self.limit(reach), "gemm", np.inf
+        for name in sorted(self._suitable(), key=lambda name: self.index(name).floor()):
+            index = self.index(name)
+            if len(X) * index.floor() >= least:
+                break
+            cost = index.cost(X, limit, task)
+            if cost < least:
+                taken, least = name, cost
+        return taken
 
     def limit(self, reach: float) -> float:
         """Return the square of `reach` radii, in units of the points."""

@@ -13,6 +13,16 @@ from .._math import Floats, Integers, segment_sums
 Found = tuple[Integers, Integers, Floats]
 
 
+def joined(found: list[Found]) -> Found:
+    """Put runs of pairs one after another."""
+    if not found:
+        return np.empty(0, dtype=np.intp), np.empty(0, dtype=np.intp), np.empty(0)
+    if len(found) == 1:
+        return found[0]
+    query, point, squared = (np.concatenate(part) for part in zip(*found, strict=True))
+    return query, point, squared
+
+
 @dataclass(frozen=True, eq=False)
 class ActiveSets:
     """Active sets of n queries, row-compressed.
@@ -32,7 +42,8 @@ class ActiveSets:
     ) -> Self | None:
         """Join pairs; None if several rows have more than `most` together.
 
-        Pairs that come in runs of ascending points, each by query and point, need no sort.
+        Pairs in runs that are each in ascending order of points within a query are not sorted by
+        point, and those in order of queries not at all.
         """
         parts, count = [], 0
         for part in found:
@@ -40,14 +51,14 @@ class ActiveSets:
             if count > most and n_rows > 1:
                 return None
             parts.append(part)
-        empty = np.empty(0, dtype=np.intp)
-        parts.append((empty, empty, np.empty(0)))
-        query, point, squared = (np.concatenate(part) for part in zip(*parts, strict=True))
-        if ascending:
+        query, point, squared = joined(parts)
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(query, minlength=n_rows))])
+        if not ascending:
+            order = np.argsort(query * (point.max(initial=0) + 1) + point)
+        elif (query[1:] < query[:-1]).any():
             order = _stable_order(query, n_rows)
         else:
-            order = np.argsort(query * (point.max(initial=0) + 1) + point)
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(query, minlength=n_rows))])
+            return cls(indptr, point, squared / limit)
         return cls(indptr, point[order], squared[order] / limit)
 
     @property

@@ -57,18 +57,42 @@ class SingleProduct:
         self, lifted: np.ndarray, limit: float, rows: slice = slice(None)
     ) -> Iterator[Found]:
         """Yield all pairs that may be nearer than ``sqrt(limit)``, with lower bounds, by tiles."""
-        most = np.float32(limit * (1.0 + 2.0**-20))
+        most, buffer = above(limit), np.empty(self._shape(lifted, rows), dtype=bool)
+        for start, lower in self.tiles(lifted, rows):
+            far = np.greater(lower, most, out=buffer[:, : lower.shape[1]])  # no number is not
+            query, column = true_entries(np.logical_not(far, out=far))
+            yield query, start + column, lower[query, column]
+
+    def tiles(
+        self, lifted: np.ndarray, rows: slice = slice(None)
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first row, lower bounds), tile by tile, each overwritten by the next."""
         start, stop, _ = rows.indices(len(self.rows))
-        shape = len(lifted), min(tile_columns(len(lifted)), stop - start)
-        product, beyond = np.empty(shape, dtype=np.float32), np.empty(shape, dtype=bool)
-        for part in slices(stop - start, shape[1]):
-            width = part.stop - part.start
-            squared, mask = product[:, :width], beyond[:, :width]
+        product = np.empty(self._shape(lifted, rows), dtype=np.float32)
+        for part in slices(stop - start, product.shape[1]):
+            first, lower = start + part.start, product[:, : part.stop - part.start]
             with np.errstate(over="ignore", invalid="ignore"):
-                np.matmul(lifted, self.rows[start + part.start : start + part.stop].T, out=squared)
-            np.greater(squared, most, out=mask)  # not so for what is no number
-            query, column = true_entries(np.logical_not(mask, out=mask))
-            yield query, start + part.start + column, squared[query, column]
+                np.matmul(lifted, self.rows[first : start + part.stop].T, out=lower)
+            yield first, lower
+
+    def _shape(self, lifted: np.ndarray, rows: slice) -> tuple[int, int]:
+        """Return the shape of a tile."""
+        start, stop, _ = rows.indices(len(self.rows))
+        return len(lifted), min(tile_columns(len(lifted)), stop - start)
+
+    def excess(self, squares: Floats) -> Floats:
+        """Bound how far squared distances are above their lower bounds, from ``|x|^2 + |y|^2``."""
+        return 2.0 * (1.0 - self.shrunk) * squares
+
+
+def above(limit: float) -> np.floating:
+    """Return a limit in single precision, rounded up."""
+    return np.float32(limit * (1.0 + 2.0**-20))
+
+
+def beneath(limit: float) -> np.floating:
+    """Return a limit in single precision, rounded down; nothing is below one that is not > 0."""
+    return np.float32(limit * (1.0 - 2.0**-20) if limit > 0 else -np.inf)
 
 
 def _addable(squares: Floats) -> Floats:

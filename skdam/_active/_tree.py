@@ -29,8 +29,9 @@ _ROUNDINGS = 64.0
 #: Runs of queries that a cost is estimated from; nanoseconds that a part and a pair of it cost,
 #: and a row that is listed and an entry of its list.
 _SAMPLED, _PART, _PAIR, _ROW, _LISTED = 8, 2.5e5, 2.0, 3e3, 120.0
-#: Entries that are listed at a time; coordinates beyond are cut off before they are squared.
-_BATCH, _FARTHEST = 2**18, 1e150
+#: Entries that are listed at a time, and pairs of which all may be; coordinates beyond are cut off
+#: before they are squared.
+_BATCH, _FEW, _FARTHEST = 2**18, 2**22, 1e150
 
 
 #: Some consecutive queries, and the leaves partly and wholly within reach of them all.
@@ -40,7 +41,7 @@ Part = tuple[slice, Integers, Integers]
 class Tree(Index):
     """Leaves of a tree; those beyond reach of a group of queries are skipped."""
 
-    rows = 1024
+    rows = 256
     ascending = False
 
     def __init__(self, points: Points, weights: Floats) -> None:
@@ -53,16 +54,22 @@ class Tree(Index):
 
     def found(self, queries: Queries, limit: float, sides: Sides | None = None) -> Iterator[Found]:
         X, reach, error = self._reach(queries, limit)
-        counts = self.tree.query_radius(X, reach, count_only=True)
-        full = np.flatnonzero(np.diff(np.cumsum(counts) // _BATCH))
-        for part in np.split(np.arange(len(X)), full + 1):
+        for part in self._listable(X, reach):
             points, distances = self.tree.query_radius(X[part], reach[part], return_distance=True)
-            query, point = np.repeat(part, counts[part]), np.concatenate(points)
+            query, point = np.repeat(part, [len(found) for found in points]), np.concatenate(points)
             squared = np.concatenate(distances) ** 2
             again = doubtful(squared, error[query], sides or Sides((limit,)))
             squared[again] = self.points.direct(queries, query[again], point[again])
             inside = squared < limit
             yield query[inside], point[inside], squared[inside]
+
+    def _listable(self, X: Floats, reach: Floats) -> list[Integers]:
+        """Split queries into runs whose pairs can be held, which may have to be counted."""
+        if len(X) * len(self.points) <= _FEW:
+            return [np.arange(len(X))]
+        counts = self.tree.query_radius(X, reach, count_only=True)
+        full = np.flatnonzero(np.diff(np.cumsum(counts) // _BATCH))
+        return np.split(np.arange(len(X)), full + 1)
 
     def _reach(self, queries: Queries, limit: float) -> tuple[Floats, Floats, Floats]:
         """Return queries for the tree, how far to look, and the error of squared distances found.
