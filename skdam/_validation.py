@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError
@@ -71,6 +71,23 @@ def check_rows(
     if not gaps:
         _refuse_gaps(rows)
     return rows
+
+
+def check_rows_or_csr(
+    X: ArrayLike, estimator: BaseEstimator, *, reset: bool = False
+) -> np.ndarray | csr_array:
+    """Return finite rows as `check_rows` does, or a CSR matrix of float64 or float32."""
+    if not issparse(X):
+        return check_rows(X, estimator, reset=reset)
+    return csr_array(validate_data(estimator, X, reset=reset, accept_sparse="csr", dtype=FLOATS))
+
+
+def check_vectors(V: ArrayLike, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
+    """Return finite vectors, one for each row; a single one counts for all of them."""
+    vectors = check_array(V, ensure_2d=False, dtype=FLOATS, input_name="V")
+    if vectors.shape not in (shape, shape[1:]):
+        raise ValueError(f"V must have shape {shape[1:]} or {shape}, got {vectors.shape}.")
+    return np.broadcast_to(vectors.astype(dtype, copy=False), shape)
 
 
 def _refuse_gaps(X: np.ndarray) -> None:

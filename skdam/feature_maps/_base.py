@@ -1,0 +1,178 @@
+"""What every feature map is: positions from a centre in bandwidths, worked on some at a time."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from .._math import Floats, slices
+from .._validation import (
+    COUNT,
+    POSITIVE,
+    all_or_nothing,
+    check_rows_or_csr,
+    check_total,
+    check_vectors,
+    check_weights,
+)
+
+#: Rows, dense or CSR.
+Rows = Any
+#: Rows, and entries, that are worked on at a time.
+_ROWS, _BLOCK = 512, 2**18
+#: Bandwidths from the centre beyond which a coordinate is cut off, in float32 and float64: its
+#: kernel with anything near the centre is 0, and phases keep some digits.
+_FARTHEST = {np.dtype(np.float32): 2.0**12, np.dtype(np.float64): 2.0**30}
+
+
+class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
+    """What the maps of this module share; an interface, not an estimator.
+
+    Rows are measured from the centre of the rows that were fitted, in bandwidths.
+    """
+
+    n_components: int
+    bandwidth: float
+    random_state: int | np.random.RandomState | None
+
+    #: Whether an error is one of chance, of terms drawn at random.
+    is_random: ClassVar[bool] = True
+
+    _parameter_constraints: ClassVar[dict] = {
+        "n_components": [COUNT],
+        "bandwidth": [POSITIVE],
+        "random_state": ["random_state"],
+    }
+
+    @property
+    @abstractmethod
+    def n_terms(self) -> int:
+        """How many independent terms the product of two vectors is the mean of."""
+
+    @abstractmethod
+    def _draw(self, z: Rows, weights: Floats, rng: np.random.RandomState) -> None:
+        """Settle the map; `z` are the rows, still in data units and not centred."""
+
+    @abstractmethod
+    def _write(self, z: Floats, out: Floats) -> None:
+        """Write the features of rows, measured from the centre in bandwidths."""
+
+    @abstractmethod
+    def _pull(self, z: Floats, V: Floats) -> Floats:
+        """Return ``J(z)^T v`` for each row."""
+
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Settle the map.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n, D)
+            Their (weighted) mean becomes the centre. float32 is kept; everything else is float64.
+        y : ignored
+        sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a parameter, `X` or `sample_weight` is out of range.
+        """
+        with all_or_nothing(self):
+            self._validate_params()
+            X = check_rows_or_csr(X, self, reset=True)
+            weights = check_weights(sample_weight, X)
+            check_total(weights)
+            self.centre_ = mean(X, weights)
+            self._draw(X, weights, check_random_state(self.random_state))
+            return self
+
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Return the features of each row.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n, D)
+
+        Returns
+        -------
+        ndarray of shape (n, n_components)
+            float32 for float32 rows, else float64. A coordinate beyond 2^30 bandwidths from the
+            centre (2^12 in float32), where phases would lose their digits, counts as so far away.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not finite or has the wrong number of features.
+        """
+        check_is_fitted(self)
+        X = check_rows_or_csr(X, self)
+        out = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
+        for rows in self._blocks(X.shape[0]):
+            self._write(self._in_bandwidths(X[rows]), out[rows])
+        return out
+
+    def pullback(self, X: ArrayLike, V: ArrayLike) -> np.ndarray:
+        """Return the gradient of ``<phi(x), v>`` at each row: the transposed Jacobian times v.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n, D)
+        V : array-like of shape (n_components,) or (n, n_components)
+            A vector for all rows, or one for each.
+
+        Returns
+        -------
+        ndarray of shape (n, D)
+            In 1 / data units; float32 for float32 rows, else float64.
+
+        Raises
+        ------
+        ValueError
+            If `X` or `V` is out of range or of the wrong shape.
+        """
+        check_is_fitted(self)
+        X = check_rows_or_csr(X, self)
+        V = check_vectors(V, (X.shape[0], self._n_features_out), X.dtype)
+        out = np.empty(X.shape, dtype=X.dtype)
+        for rows in self._blocks(X.shape[0]):
+            out[rows] = self._pull(self._in_bandwidths(X[rows]), V[rows])
+        with np.errstate(over="ignore", under="ignore"):
+            return out / out.dtype.type(self.bandwidth)
+
+    def _blocks(self, n_rows: int) -> Iterator[slice]:
+        widest = max(self.n_terms, self.n_features_in_)
+        return slices(n_rows, min(_ROWS, _BLOCK // widest))
+
+    def _in_bandwidths(self, X: Rows) -> Floats:
+        """Measure rows from the centre, in bandwidths."""
+        far = _FARTHEST[np.dtype(X.dtype)]
+        with np.errstate(over="ignore", under="ignore"):
+            z = (X.toarray() if issparse(X) else X) - self.centre_.astype(X.dtype)
+            z /= X.dtype.type(self.bandwidth)
+        return np.clip(z, -far, far, out=z)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_components
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def mean(X: Rows, weights: Floats) -> Floats:
+    """Return the weighted mean of the rows, in a dtype that their differences are exact in."""
+    shares = (weights / weights.sum()).astype(X.dtype)
+    with np.errstate(under="ignore"):
+        return np.asarray(shares @ X).ravel()
