@@ -28,7 +28,7 @@ _SLACK = 2.0**-40
 _ROUNDINGS = 64.0
 #: Runs of queries that a cost is estimated from; nanoseconds that a part and a pair of it cost,
 #: and a row that is listed and an entry of its list.
-_SAMPLED, _PART, _PAIR, _ROW, _LISTED = 8, 2.5e5, 2.0, 3e3, 120.0
+_SAMPLED, _PART, _PAIR, _ROW, _LISTED = 8, 1.8e5, 1.5, 3e3, 120.0
 #: Entries that are listed at a time, and pairs of which all may be; coordinates beyond are cut off
 #: before they are squared.
 _BATCH, _FEW, _FARTHEST = 2**18, 2**22, 1e150
