@@ -3,6 +3,7 @@
 from ._version import __version__, show_versions
 from .dynamics import RetrievalResult
 from .memories._kernel import EpanechnikovMemory, GaussianMemory, KernelMemory
+from .memories._random_feature import RandomFeatureMemory
 from .minima._enumerate import enumerate_minima
 from .minima._minima import Minima
 from .minima._pipeline import sample_from
@@ -15,6 +16,7 @@ __all__ = [
     "GaussianMemory",
     "KernelMemory",
     "Minima",
+    "RandomFeatureMemory",
     "RetrievalResult",
     "__version__",
     "enumerate_minima",

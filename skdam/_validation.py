@@ -31,6 +31,14 @@ class Number(Interval):
         return not isinstance(val, bool | np.bool_) and super().is_satisfied_by(val)
 
 
+class ObjectWith(HasMethods):
+    """Objects that have some methods, and no classes."""
+
+    def is_satisfied_by(self, val: object) -> bool:
+        """Return whether `val` is such an object."""
+        return not isinstance(val, type) and super().is_satisfied_by(val)
+
+
 POSITIVE = Number(Real, 0, np.inf, closed="neither")
 NOT_NEGATIVE = Number(Real, 0, np.inf, closed="left")
 COUNT = Number(Integral, 1, None, closed="left")
@@ -64,10 +72,11 @@ def check_rows(
     if isinstance(X, np.ndarray):
         X = X.astype(X.dtype.newbyteorder("="), copy=False)
     options = {"dtype": FLOATS, "order": "C", "ensure_all_finite": "allow-nan"}
-    if estimator is None:
-        rows = check_array(X, input_name="X", **options).astype(np.float64, copy=False)
-    else:
-        rows = validate_data(estimator, X, reset=reset, **options)
+    with np.errstate(over="ignore", invalid="ignore"):  # scikit-learn adds up all of X
+        if estimator is None:
+            rows = check_array(X, input_name="X", **options).astype(np.float64, copy=False)
+        else:
+            rows = validate_data(estimator, X, reset=reset, **options)
     if not gaps:
         _refuse_gaps(rows)
     return rows
@@ -84,7 +93,7 @@ def check_rows_or_csr(
 
 def check_vectors(V: ArrayLike, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
     """Return finite vectors, one for each row; a single one counts for all of them."""
-    vectors = check_array(V, ensure_2d=False, dtype=FLOATS, input_name="V")
+    vectors = check_array(V, ensure_2d=False, allow_nd=True, dtype=FLOATS, input_name="V")
     if vectors.shape not in (shape, shape[1:]):
         raise ValueError(f"V must have shape {shape[1:]} or {shape}, got {vectors.shape}.")
     return np.broadcast_to(vectors.astype(dtype, copy=False), shape)

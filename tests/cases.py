@@ -5,7 +5,14 @@ from functools import partial
 
 import numpy as np
 
-from skdam import EmergentSampler, EpanechnikovMemory, GaussianMemory, KernelMemory
+from skdam import (
+    EmergentSampler,
+    EpanechnikovMemory,
+    GaussianMemory,
+    KernelMemory,
+    RandomFeatureMemory,
+)
+from skdam.feature_maps import NystroemFeatures, PositiveRandomFeatures, RandomFourierFeatures
 from skdam.kernels import KERNELS
 
 
@@ -79,6 +86,14 @@ ESTIMATORS = [
     EmergentSampler(kind="stored", weights="uniform", search="seeds", n_seeds=100, min_margin=0.1),
     EmergentSampler(EpanechnikovMemory(dynamics="flow"), kind="all", max_sets=10, n_seeds=200),
     EmergentSampler(EpanechnikovMemory("scott"), weights="uniform", max_members=3),
+    RandomFeatureMemory(random_state=0),
+    RandomFeatureMemory(3.0, 501, feature_map="positive", step=0.5, random_state=0, n_jobs=2),
+    RandomFeatureMemory("scott", 30, feature_map="nystroem", random_state=0),
+    RandomFeatureMemory(feature_map=RandomFourierFeatures(99, bandwidth=2.0, random_state=0)),
+    RandomFourierFeatures(random_state=0),
+    RandomFourierFeatures(1, bandwidth=3.0, orthogonal=False, random_state=0),
+    PositiveRandomFeatures(7, bandwidth=3.0, random_state=0),
+    NystroemFeatures(10, bandwidth=2.0, random_state=0),
 ]
 
 #: A memory of each kernel, by the estimator that a user would take.

@@ -195,3 +195,25 @@ def self_consistent_sets(rows, weights, radius) -> set[frozenset[int]]:
         ]:
             found.add(frozenset(i for place in chosen for i in places[place]))
     return found
+
+
+# --- random features ---------------------------------------------------------------------------
+
+
+def gaussian_kernel(X: np.ndarray, Y: np.ndarray, bandwidth: float) -> np.ndarray:
+    """Return ``exp(-|x - y|^2 / (2 bandwidth^2))`` of all pairs, from differences."""
+    squared = np.square((X[:, None] - Y) / bandwidth).sum(axis=2)
+    return np.exp(-squared / 2)
+
+
+def fourier_features(Z: np.ndarray, frequencies: np.ndarray, length: int) -> np.ndarray:
+    """DrDAM, eq. 7: cosines, then sines, of ``omega . z``, over sqrt(Y); the first `length`."""
+    n = len(frequencies)
+    waves = [[f(omega @ z) / n**0.5 for f in (np.cos, np.sin) for omega in frequencies] for z in Z]
+    return np.array(waves)[:, :length]
+
+
+def positive_features(Z: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    """Performer, lemma 1, for the Gaussian kernel: ``exp(omega . z - |z|^2) / sqrt(Y)``."""
+    n = len(frequencies)
+    return np.array([[np.exp(omega @ z - z @ z) / n**0.5 for omega in frequencies] for z in Z])

@@ -1,5 +1,6 @@
 """How a kernel memory retrieves: where a query starts, where it ends, and what is told of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -27,6 +28,18 @@ def check_dynamics(dynamics: str, kernel: Kernel) -> None:
             "dynamics='flow' is exact for the Epanechnikov kernel alone: choose 'mean_shift' with"
             f" kernel={kernel!r}."
         )
+
+
+def recorded(
+    result: RetrievalResult, settled: Settled, energy: Callable[[np.ndarray], np.ndarray]
+) -> RetrievalResult:
+    """Add the trajectories and their energies, where they were kept."""
+    if not settled.history:
+        return result
+    trajectory = settled.trajectory()
+    ends = np.cumsum([len(states) for states in trajectory])[:-1]
+    energies = np.split(energy(np.concatenate(trajectory)), ends)
+    return replace(result, trajectory=trajectory, energies=energies)
 
 
 @dataclass(frozen=True)
@@ -85,13 +98,10 @@ class Retrieval:
             self.energy.recalled(settled.state),
             partial(self.energy.members, settled.state),
         )
-        if not settled.history:
-            return result
-        trajectory = settled.trajectory()
-        ends = np.cumsum([len(states) for states in trajectory])[:-1]
-        energies = np.split(self.energy.value(np.concatenate(trajectory)), ends)
-        times = settled.times() if self.dynamics == "flow" else None
-        return replace(result, trajectory=trajectory, energies=energies, times=times)
+        result = recorded(result, settled, self.energy.value)
+        if settled.history and self.dynamics == "flow":
+            return replace(result, times=settled.times())
+        return result
 
     def hide(
         self, state: np.ndarray, in_support: np.ndarray, known: np.ndarray | None = None

@@ -1,0 +1,363 @@
+"""What a random-feature memory stores: sums over its memories, which add up and subtract."""
+
+from __future__ import annotations  # help() then shows ArrayLike, not its expansion
+
+import warnings
+from typing import Any, Self
+
+import joblib
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from .._math import distinct_rows, slices
+from .._validation import (
+    all_or_nothing,
+    check_representable,
+    check_rows,
+    check_total,
+    check_weights,
+)
+from ..bandwidths import beta_from_bandwidth, choose_bandwidth
+from ..feature_maps import (
+    FeatureMap,
+    NystroemFeatures,
+    PositiveRandomFeatures,
+    RandomFourierFeatures,
+)
+from ..kernels import KERNELS
+from ._base import Memory
+
+#: The maps that go by a name.
+FEATURE_MAPS: dict[str, type[FeatureMap]] = {
+    "fourier": RandomFourierFeatures,
+    "positive": PositiveRandomFeatures,
+    "nystroem": NystroemFeatures,
+}
+#: Rows that are added up together.
+_ROWS = 512
+#: A kernel sum at a memory should be so many times its standard error; rows that are looked at.
+_CLEAR, _PROBES = 15.0, 64
+
+
+class FeatureStore(Memory):
+    """The stored half of a random-feature memory: a map, and sums over the memories.
+
+    The sums are kept as one vector, of the features, the rows from an origin, the weights and what
+    the map loses, as an exact pair ``high + low`` of float64: no number of updates makes it drift.
+    """
+
+    bandwidth: float | str
+    n_components: int
+    feature_map: Any
+    random_state: int | np.random.RandomState | None
+    n_memories_: int
+    _box: np.ndarray
+    _sums: np.ndarray
+
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Settle the map and the bandwidth, and store the rows of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (K, D)
+            The memories.
+        y : ignored
+            So that labels in a pipeline never become patterns.
+        sample_weight : array-like of shape (K,), optional
+            Weights >= 0. A weight of 2 is the same as a repeated row, 0 the same as none. Not all
+            may be 0.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If a parameter, `X` or `sample_weight` is out of range, a bandwidth rule finds no scale
+            (fewer than two distinct rows), or `bandwidth` is not that of a map that brings its own.
+        TypeError
+            If `X` is sparse, masked or made of dates.
+
+        Warns
+        -----
+        UserWarning
+            If the features are too few for so many memories: if at half of them (of at most 64) the
+            kernel sum is less than 15 times its standard error.
+        """
+        with all_or_nothing(self):
+            X, weights = self._settled(X, sample_weight)
+            self._add(X, weights)
+        self._warn_if_noisy(X[weights > 0])
+        return self
+
+    def fit_map(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Settle the map and the bandwidth, and store nothing.
+
+        Copies of the estimator, or others that are given its `feature_map_`, can then stream and
+        merge.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+            Rows like those that will be stored.
+        y : ignored
+        sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`.
+        """
+        with all_or_nothing(self):
+            self._settled(X, sample_weight)
+            return self
+
+    def partial_fit(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Add rows; the first ones settle the map and the bandwidth unless `fit_map` did.
+
+        With a map that is settled, any batches in any order give what `fit` gives, to the rounding
+        of float64 sums.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+        y : ignored
+        sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`; the memory is then as it was before.
+        """
+        with all_or_nothing(self):
+            if "feature_map_" not in vars(self):
+                X, weights = self._settled(X, sample_weight)
+            else:
+                self._validate_params()
+                X = check_rows(X, self)
+                weights = check_weights(sample_weight, X)
+            return self._add(X, weights)
+
+    def forget(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Take rows out again, in place.
+
+        No row is known any more: forgetting one that was never stored leaves its negative imprint.
+        The box that bounds retrieval stays as wide as it was.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+            Rows as they were added, once for each time.
+        sample_weight : array-like of shape (n,), optional
+            The weights that they were added with.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If no memory would be left; the memory is then as it was before.
+        """
+        check_is_fitted(self)
+        with all_or_nothing(self):
+            X = check_rows(X, self)
+            weights = check_weights(sample_weight, X)
+            left = self.n_memories_ - int(np.count_nonzero(weights))
+            if left < 1 or not weights.sum() < self.total_weight_:
+                raise ValueError(
+                    f"Forgetting {len(X)} rows of weight {weights.sum():.6g} would leave no memory"
+                    f" of {self.n_memories_}, of weight {self.total_weight_:.6g};"
+                    " none was forgotten."
+                )
+            return self._add(X, weights, sign=-1)
+
+    def merge(self, other: FeatureStore) -> Self:
+        """Add all that another memory with the same map holds, in place.
+
+        Parameters
+        ----------
+        other : RandomFeatureMemory
+            Unchanged.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        TypeError
+            If `other` is no random-feature memory.
+        ValueError
+            If number of features, bandwidth or map differ; the message names both.
+        """
+        if not isinstance(other, FeatureStore):
+            raise TypeError(f"other must be a RandomFeatureMemory, got {type(other).__name__}.")
+        for memory in (self, other):
+            if "feature_map_" not in vars(memory):
+                raise NotFittedError(
+                    "Both memories need a map before they merge: call fit_map on one, and give its"
+                    " feature_map_ to the other."
+                )
+        mine, theirs = self._identity(), other._identity()
+        for name, value in mine.items():
+            if value != theirs[name]:
+                raise ValueError(
+                    f"Memories with unlike {name} do not merge: {value} here, {theirs[name]} there."
+                )
+        with all_or_nothing(self):
+            self._box = _joined(self._box, other._box)
+            self.n_memories_ += other.n_memories_
+            return self._accumulate(other._sums)
+
+    @property
+    def memory_vector_(self) -> np.ndarray:
+        """The sum of the memories' features, T."""
+        return self._sums.sum(axis=0)[: self._sums.shape[1] - self.n_features_in_ - 2]
+
+    @property
+    def total_weight_(self) -> float:
+        """The sum of the memories' weights."""
+        return float(self._sums[:, -2].sum())
+
+    @property
+    def _lost(self) -> float | None:
+        """What the map loses of the memories; None if its errors are random."""
+        return None if self._is_random else float(self._sums[:, -1].sum())
+
+    def _mean_memory(self) -> np.ndarray:
+        sums = self._sums.sum(axis=0)
+        return self._origin + sums[-2 - self.n_features_in_ : -2] / sums[-2]
+
+    def _settled(
+        self, X: ArrayLike, sample_weight: ArrayLike | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Fix map and bandwidth, with nothing stored; return the rows and weights."""
+        self._validate_params()
+        X = check_rows(X, self, reset=True)
+        weights = check_weights(sample_weight, X)
+        check_total(weights)
+        self.feature_map_, bandwidth = self._fitted_map(X, weights)
+        self.bandwidth_ = check_representable(bandwidth)
+        self.beta_ = float(beta_from_bandwidth(self.bandwidth_, KERNELS["gaussian"]))
+        self._origin = X[weights > 0][0].astype(np.float64)
+        length = self.feature_map_.transform(X[:1]).shape[1]
+        ours = isinstance(self.feature_map_, FeatureMap)
+        self._n_terms = self.feature_map_.n_terms if ours else length
+        self._is_random = self.feature_map_.is_random if ours else True
+        self._sums = np.zeros((2, length + X.shape[1] + 2))
+        self._box = np.array([np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)])
+        self.n_memories_, self.n_iter_ = 0, 1
+        return X, weights
+
+    def _fitted_map(self, X: np.ndarray, weights: np.ndarray) -> tuple[Any, float]:
+        """Return the map and its bandwidth."""
+        if not isinstance(self.feature_map, str):
+            return self._own_map(X[weights > 0])
+        bandwidth, rows = self.bandwidth, X[weights > 0].astype(np.float64)
+        if isinstance(bandwidth, str):
+            kernel = KERNELS["gaussian"]
+            bandwidth = choose_bandwidth(bandwidth, rows, weights[weights > 0], kernel)
+        settings = {"bandwidth": float(bandwidth), "random_state": self.random_state}
+        made = FEATURE_MAPS[self.feature_map](self.n_components, **settings)
+        return made.fit(X, sample_weight=weights), float(bandwidth)
+
+    def _own_map(self, X: np.ndarray) -> tuple[Any, float]:
+        """Return the map that was given, as it is if it is fitted, and its bandwidth."""
+        given, mine = self.feature_map, self.bandwidth
+        bandwidth = getattr(given, "bandwidth", mine)
+        if isinstance(bandwidth, str):
+            raise ValueError(f"bandwidth={mine!r}: the feature map has none, so pass a number.")
+        if not isinstance(mine, str) and mine != bandwidth:
+            raise ValueError(
+                f"bandwidth={mine} is not that of the feature map, {bandwidth}: leave it out, or"
+                " give the map that one."
+            )
+        try:
+            check_is_fitted(given)
+        except NotFittedError:
+            given = clone(given).fit(X[distinct_rows(X)[0]])  # copies are weight, and no more
+        return given, float(bandwidth)
+
+    def _add(self, X: np.ndarray, weights: np.ndarray, sign: int = 1) -> Self:
+        """Add rows with positive weights to the sums, or take them out."""
+        X, weights = X[weights > 0], sign * weights[weights > 0]
+        sums = np.zeros(self._sums.shape[1])
+        for rows in slices(len(X), _ROWS):
+            sums += self._summed(X[rows], weights[rows])
+        if len(X) and sign > 0:
+            self._box = _joined(self._box, np.stack([X.min(axis=0), X.max(axis=0)]))
+        self.n_memories_ += sign * len(X)
+        return self._accumulate(np.stack([sums, np.zeros_like(sums)]))
+
+    def _summed(self, X: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        phi = self.feature_map_.transform(X).astype(np.float64, copy=False)
+        lost = 0.0
+        if not self._is_random:
+            left = 1.0 - np.einsum("ij,ij->i", phi, phi)
+            lost = weights @ np.sqrt(np.maximum(left, 0.0))
+        with np.errstate(under="ignore"):
+            return np.concatenate(
+                [weights @ phi, weights @ (X - self._origin), [weights.sum(), lost]]
+            )
+
+    def _accumulate(self, sums: np.ndarray) -> Self:
+        """Add a pair of vectors to the sums; what rounding loses is kept."""
+        for part in sums:
+            high, low = self._sums
+            total = high + part
+            back = total - high
+            self._sums = np.stack([total, low + ((high - (total - back)) + (part - back))])
+        return self
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what memories that merge have in common."""
+        return {
+            "n_features_in_": self.n_features_in_,
+            "bandwidth_": self.bandwidth_,
+            "feature_map_": f"{self.feature_map_} ({joblib.hash(self.feature_map_)})",
+        }
+
+    def _warn_if_noisy(self, X: np.ndarray) -> None:
+        probes = X[:: -(-len(X) // _PROBES)].astype(np.float64)
+        share = float(np.median(self.standard_error(probes)))
+        if share * _CLEAR > 1.0:
+            length = len(self.memory_vector_)
+            advice = "Use more landmarks"
+            if self._is_random:
+                advice = f"n_components={int(np.ceil(length * (share * _CLEAR) ** 2))} would do"
+            warnings.warn(
+                f"n_components={length} features are too few for {self.n_memories_} memories at"
+                f" bandwidth_={self.bandwidth_:.6g}: at a memory the kernel sum is known to"
+                f" {share:.0%}, where 1/{_CLEAR:.0f} is clear. {advice}.",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    def _prepare(self) -> None:
+        """Nothing that a file should not hold."""
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return getattr(self, "n_memories_", 0) > 0
+
+
+def _joined(box: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the box around two boxes."""
+    return np.stack([np.minimum(box[0], other[0]), np.maximum(box[1], other[1])])
