@@ -22,6 +22,7 @@ TABLES = {
     "gaussian.py": "Gaussian scores",
     "retrieval.py": "Retrieval",
     "rules.py": "Bandwidth rules",
+    "features.py": "Random features",
     "back_ends.py": "Back ends",
     "scaling.py": "Scaling",
 }

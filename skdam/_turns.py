@@ -1,8 +1,9 @@
 """Cosines and sines of many angles, in turns: only sums and products, in float64 too.
 
-`numpy.cos` runs through float32 numbers by vector instructions, and through float64 numbers one by
-one, some thirty times as slow.  In turns the angle is reduced exactly, ``t - rint(t)``, and on half
-a turn to either side a polynomial of degree 10 in t^2 is right to 2e-15.
+`numpy.cos` runs through float64 numbers one by one, some thirty times as slow as through float32
+numbers, for which it has vector instructions.  In turns the angle is reduced exactly,
+``t - rint(t)``, and on half a turn to either side a polynomial of degree 10 in t^2 is right to
+2e-15.
 """
 
 import numpy as np
@@ -46,18 +47,13 @@ def cos_sin(turns: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> None:
 
     Parameters
     ----------
-    turns : ndarray of shape (n, m), float64 or float32
+    turns : ndarray of shape (n, m), float64
         Finite angles in turns.
-    cos, sin : ndarray of shape (n, m) and (n, at most m)
-        In the same dtype; a narrower `sin` leaves out the last columns.
+    cos, sin : ndarray of shape (n, m) and (n, at most m), float64
+        A narrower `sin` leaves out the last columns.
     """
     with np.errstate(under="ignore"):
         turns -= np.rint(turns)
-        if turns.dtype == np.float32:
-            turns *= np.float32(2.0 * np.pi)
-            np.cos(turns, out=cos)
-            np.sin(turns[:, : sin.shape[1]], out=sin)
-            return
         for columns in slices(turns.shape[1], _BLOCK):
             for rows in slices(len(turns), _BLOCK // (columns.stop - columns.start)):
                 _write(turns[rows, columns], cos[rows, columns], sin[rows, columns])

@@ -59,9 +59,14 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     def _draw(self, z: Rows, weights: Floats, rng: np.random.RandomState) -> None:
         """Settle the map; `z` are the rows, still in data units and not centred."""
 
+    @property
+    @abstractmethod
+    def _factor(self) -> float:
+        """What all features that are written have to be multiplied by."""
+
     @abstractmethod
     def _write(self, z: Floats, out: Floats) -> None:
-        """Write the features of rows, measured from the centre in bandwidths."""
+        """Write the features of rows, measured from the centre in bandwidths, but for a factor."""
 
     @abstractmethod
     def _pull(self, z: Floats, V: Floats) -> Floats:
@@ -118,6 +123,7 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         out = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
         for rows in self._blocks(X.shape[0]):
             self._write(self._in_bandwidths(X[rows]), out[rows])
+            out[rows] *= out.dtype.type(self._factor)
         return out
 
     def pullback(self, X: ArrayLike, V: ArrayLike) -> np.ndarray:
@@ -148,9 +154,42 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         with np.errstate(over="ignore", under="ignore"):
             return out / out.dtype.type(self.bandwidth)
 
+    def weighted_sum(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> np.ndarray:
+        """Return the sum of the rows' features, as a product of weights and `transform`, but lean.
+
+        Parameters
+        ----------
+        X : array-like or CSR matrix of shape (n, D)
+        sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        ndarray of shape (n_components,), float64
+            Added up in float64 also for float32 rows.
+
+        Raises
+        ------
+        ValueError
+            If `X` or `sample_weight` is out of range.
+        """
+        check_is_fitted(self)
+        X = check_rows_or_csr(X, self)
+        weights = check_weights(sample_weight, X)
+        total = np.zeros(self._n_features_out)
+        blocks = list(self._blocks(X.shape[0]))
+        shape = blocks[0].stop, len(total)
+        single, double = (np.empty(shape, dtype) for dtype in (X.dtype, float))
+        for rows in blocks:
+            n = rows.stop - rows.start
+            self._write(self._in_bandwidths(X[rows]), single[:n])
+            double[:n] = single[:n]
+            total += weights[rows] @ double[:n]
+        return total * self._factor
+
     def _blocks(self, n_rows: int) -> Iterator[slice]:
         widest = max(self.n_terms, self.n_features_in_)
-        return slices(n_rows, min(_ROWS, _BLOCK // widest))
+        tall = max(1, min(4, self.n_features_in_ // 256))  # products with many columns
+        return slices(n_rows, min(_ROWS, tall * _BLOCK // widest))
 
     def _in_bandwidths(self, X: Rows) -> Floats:
         """Measure rows from the centre, in bandwidths."""

@@ -74,6 +74,10 @@ class NystroemFeatures(FeatureMap):
         """The number of landmarks."""
         return len(self.landmarks_)
 
+    @property
+    def _factor(self) -> float:
+        return 1.0
+
     def _draw(self, z: Rows, weights: Floats, rng: np.random.RandomState) -> None:
         z = self._in_bandwidths(z[weights > 0])
         z = z[distinct_rows(z)[0]]  # the same landmarks whatever the order and the copies

@@ -31,6 +31,10 @@ class _RandomFeatures(FeatureMap):
         self.orthogonal = orthogonal
         self.random_state = random_state
 
+    @property
+    def _factor(self) -> float:
+        return self.n_terms**-0.5
+
     def _draw(self, z: Rows, weights: Floats, rng: np.random.RandomState) -> None:
         draw = _orthogonal if self.orthogonal else _independent
         self.frequencies_ = draw(rng, self.n_terms, z.shape[1]).astype(z.dtype, copy=False)
@@ -94,21 +98,25 @@ class RandomFourierFeatures(_RandomFeatures):
         return -(-self.n_components // 2)
 
     def _write(self, z: Floats, out: Floats) -> None:
-        cos_sin(self._turns(z), out[:, : self.n_terms], out[:, self.n_terms :])
-        out *= out.dtype.type(self.n_terms**-0.5)
+        self._waves(z, out[:, : self.n_terms], out[:, self.n_terms :])
 
     def _pull(self, z: Floats, V: Floats) -> Floats:
-        turns, n = self._turns(z), self.n_terms
-        cos, sin = np.empty((2, *turns.shape), dtype=z.dtype)
-        cos_sin(turns, cos, sin)
+        n = self.n_terms
+        cos, sin = np.empty((2, len(z), n), dtype=z.dtype)
+        self._waves(z, cos, sin)
         sin *= -V[:, :n]
         sin[:, : V.shape[1] - n] += cos[:, : V.shape[1] - n] * V[:, n:]
-        return sin @ self.frequencies_.astype(z.dtype, copy=False) * z.dtype.type(n**-0.5)
+        return sin @ self.frequencies_.astype(z.dtype, copy=False) * z.dtype.type(self._factor)
 
-    def _turns(self, z: Floats) -> Floats:
-        turns = self._projected(z)
-        turns *= turns.dtype.type(0.5 / np.pi)
-        return turns
+    def _waves(self, z: Floats, cos: Floats, sin: Floats) -> None:
+        """Write the cosines of the projections, and the sines of as many as there is room for."""
+        angle = self._projected(z)
+        if angle.dtype == np.float32:
+            np.cos(angle, out=cos)
+            np.sin(angle[:, : sin.shape[1]], out=sin)
+        else:
+            angle *= 0.5 / np.pi
+            cos_sin(angle, cos, sin)
 
 
 class PositiveRandomFeatures(_RandomFeatures):
@@ -166,7 +174,6 @@ class PositiveRandomFeatures(_RandomFeatures):
     def _write(self, z: Floats, out: Floats) -> None:
         exponent = self._projected(z)
         exponent -= np.einsum("ij,ij->i", z, z)[:, None]
-        exponent -= exponent.dtype.type(0.5 * np.log(self.n_components))
         with np.errstate(under="ignore"):
             np.exp(exponent, out=out)
 
@@ -174,7 +181,7 @@ class PositiveRandomFeatures(_RandomFeatures):
         weights = np.empty((len(z), self.n_components), dtype=z.dtype)
         self._write(z, weights)
         with np.errstate(under="ignore"):
-            weights *= V
+            weights *= V * z.dtype.type(self._factor)
             along = weights @ self.frequencies_.astype(z.dtype, copy=False)
             return along - 2.0 * weights.sum(axis=1, keepdims=True) * z
 

@@ -298,25 +298,31 @@ class FeatureStore(Memory):
 
     def _add(self, X: np.ndarray, weights: np.ndarray, sign: int = 1) -> Self:
         """Add rows with positive weights to the sums, or take them out."""
-        X, weights = X[weights > 0], sign * weights[weights > 0]
-        sums = np.zeros(self._sums.shape[1])
-        for rows in slices(len(X), _ROWS):
-            sums += self._summed(X[rows], weights[rows])
-        if len(X) and sign > 0:
+        X, weights = X[weights > 0], weights[weights > 0]
+        if not len(X):
+            return self
+        if sign > 0:
             self._box = _joined(self._box, np.stack([X.min(axis=0), X.max(axis=0)]))
         self.n_memories_ += sign * len(X)
+        sums = sign * np.concatenate([self._summed(X, weights), self._moments(X, weights)])
         return self._accumulate(np.stack([sums, np.zeros_like(sums)]))
 
     def _summed(self, X: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        phi = self.feature_map_.transform(X).astype(np.float64, copy=False)
+        """Return the sum of the rows' features."""
+        if isinstance(self.feature_map_, FeatureMap):
+            return self.feature_map_.weighted_sum(X, weights)
+        blocks = slices(len(X), _ROWS)
+        return sum(weights[rows] @ self.feature_map_.transform(X[rows]) for rows in blocks)
+
+    def _moments(self, X: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return the sums of the rows from the origin, of the weights and of what the map loses."""
         lost = 0.0
-        if not self._is_random:
+        for rows in slices(0 if self._is_random else len(X), _ROWS):
+            phi = self.feature_map_.transform(X[rows])
             left = 1.0 - np.einsum("ij,ij->i", phi, phi)
-            lost = weights @ np.sqrt(np.maximum(left, 0.0))
-        with np.errstate(under="ignore"):
-            return np.concatenate(
-                [weights @ phi, weights @ (X - self._origin), [weights.sum(), lost]]
-            )
+            lost += weights[rows] @ np.sqrt(np.maximum(left, 0.0))
+        shifted = sum(weights[r] @ (X[r] - self._origin) for r in slices(len(X), _ROWS))
+        return np.concatenate([shifted, [weights.sum(), lost]])
 
     def _accumulate(self, sums: np.ndarray) -> Self:
         """Add a pair of vectors to the sums; what rounding loses is kept."""
