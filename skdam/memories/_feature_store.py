@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from .._feature_energy import FeatureEnergy
 from .._math import distinct_rows, slices
 from .._validation import (
     all_or_nothing,
@@ -36,6 +37,8 @@ FEATURE_MAPS: dict[str, type[FeatureMap]] = {
     "positive": PositiveRandomFeatures,
     "nystroem": NystroemFeatures,
 }
+#: How much wider than the memories' box the one is that no step leaves.
+_ROOM = 2.0
 #: Rows that are added up together.
 _ROWS = 512
 #: A kernel sum at a memory should be so many times its standard error; rows that are looked at.
@@ -52,6 +55,7 @@ class FeatureStore(Memory):
     bandwidth: float | str
     n_components: int
     feature_map: Any
+    step: float
     random_state: int | np.random.RandomState | None
     n_memories_: int
     _box: np.ndarray
@@ -356,6 +360,19 @@ class FeatureStore(Memory):
                 UserWarning,
                 stacklevel=3,
             )
+
+    def _energy(self) -> FeatureEnergy:
+        check_is_fitted(self)
+        middle, half = self._box.mean(axis=0), (self._box[1] - self._box[0]) / 2
+        return FeatureEnergy(
+            self.feature_map_,
+            self.memory_vector_,
+            self.bandwidth_,
+            self._n_terms,
+            self._lost,
+            np.stack([middle - _ROOM * half, middle + _ROOM * half]),
+            self.step,
+        )
 
     def _prepare(self) -> None:
         """Nothing that a file should not hold."""

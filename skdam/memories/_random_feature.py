@@ -14,7 +14,7 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._feature_energy import Estimate, FeatureEnergy
+from .._feature_energy import Estimate
 from .._validation import COUNT, NOT_NEGATIVE, POSITIVE, Number, ObjectWith, check_known, check_rows
 from ..bandwidths import RULES
 from ..dynamics import RetrievalResult, Settled, fixed_point
@@ -22,9 +22,6 @@ from ..kernels import KERNELS
 from ._docs import shared
 from ._feature_store import FEATURE_MAPS, FeatureStore
 from ._retrieval import recorded
-
-#: How much wider than the memories' box the one is that no step leaves.
-_ROOM = 2.0
 
 
 @shared()
@@ -339,19 +336,6 @@ class RandomFeatureMemory(FeatureStore):
         tags.estimator_type = "density_estimator"
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-    def _energy(self) -> FeatureEnergy:
-        check_is_fitted(self)
-        middle, half = self._box.mean(axis=0), (self._box[1] - self._box[0]) / 2
-        return FeatureEnergy(
-            self.feature_map_,
-            self.memory_vector_,
-            self.bandwidth_,
-            self._n_terms,
-            self._lost,
-            np.stack([middle - _ROOM * half, middle + _ROOM * half]),
-            self.step,
-        )
 
     def _settle_rows(
         self, X: np.ndarray, held: np.ndarray | None = None, record: bool = False

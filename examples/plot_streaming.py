@@ -1,0 +1,85 @@
+"""
+A million memories in one vector
+================================
+
+A million points arrive in batches of ten thousand, from three places that drift along a circle, and
+are added up in a vector of 2048 numbers, which never grows. What comes out is the log density of
+everything seen, with its standard error: small where the data are, and 1 where all that is known is
+that the density is low. Forgetting takes the first third of the stream out again.
+"""
+
+import argparse
+import time
+import warnings
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from skdam import RandomFeatureMemory
+
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--picture", type=Path)
+picture = parser.parse_args().picture
+
+# %%
+# The stream: batch t of a hundred. It is made anew whenever it is asked for.
+
+
+def batch(t):
+    """Return ten thousand points around three places on a circle, which turns."""
+    rng = np.random.default_rng(t)
+    angle = 2 * np.pi * (rng.integers(3, size=10_000) / 3 + t / 400)
+    centres = 2.0 * np.column_stack([np.cos(angle), np.sin(angle)])
+    return (centres + 0.25 * rng.normal(size=centres.shape)).astype(np.float32)
+
+
+# %%
+# The map is settled first; then every batch is a sum.
+
+start = time.perf_counter()
+memory = RandomFeatureMemory(bandwidth=0.2, n_components=2048, random_state=0).fit_map(batch(0))
+for t in range(100):
+    memory.partial_fit(batch(t))
+spent = time.perf_counter() - start
+print(f"{memory.n_memories_:,} memories in {memory.memory_vector_.nbytes / 1024:.0f} KiB")
+print(f"{spent / memory.n_memories_ * 1e6:.1f} microseconds each")
+
+# %%
+# Density and standard error on a grid. Far from the data the kernel sum is below its error, and a
+# warning says for how many queries; here the picture does.
+
+side = np.linspace(-3.2, 3.2, 90)
+grid = np.array(np.meshgrid(side, side)).reshape(2, -1).T
+
+
+def seen():
+    """Return the log density and its standard error, as images."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        score, error = memory.score_samples(grid), memory.standard_error(grid)
+    return score.reshape(90, 90), error.reshape(90, 90)
+
+
+score, error = seen()
+for t in range(33):
+    memory.forget(batch(t))
+later, _ = seen()
+print(f"{memory.n_memories_:,} are left")
+
+# %%
+
+figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
+extent = (side[0], side[-1]) * 2
+lowest = score.min()
+images = [
+    (score, "viridis", lowest, "log density of a million"),
+    (error, "magma_r", 0, "its standard error"),
+    (later, "viridis", lowest, "the first third forgotten"),
+]
+for ax, (image, colours, low, title) in zip(axes, images, strict=True):
+    drawn = ax.imshow(image, cmap=colours, vmin=low, origin="lower", extent=extent)
+    ax.set(title=title, xticks=[], yticks=[])
+    figure.colorbar(drawn, ax=ax, shrink=0.75)
+if picture:
+    figure.savefig(picture, dpi=120)
