@@ -154,27 +154,8 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         with np.errstate(over="ignore", under="ignore"):
             return out / out.dtype.type(self.bandwidth)
 
-    def weighted_sum(self, X: ArrayLike, sample_weight: ArrayLike | None = None) -> np.ndarray:
-        """Return the sum of the rows' features, as a product of weights and `transform`, but lean.
-
-        Parameters
-        ----------
-        X : array-like or CSR matrix of shape (n, D)
-        sample_weight : array-like of shape (n,), optional
-
-        Returns
-        -------
-        ndarray of shape (n_components,), float64
-            Added up in float64 also for float32 rows.
-
-        Raises
-        ------
-        ValueError
-            If `X` or `sample_weight` is out of range.
-        """
-        check_is_fitted(self)
-        X = check_rows_or_csr(X, self)
-        weights = check_weights(sample_weight, X)
+    def _weighted_sum(self, X: Rows, weights: Floats) -> Floats:
+        """Return the sum of the rows' features in float64, for rows that were checked before."""
         total = np.zeros(self._n_features_out)
         blocks = list(self._blocks(X.shape[0]))
         shape = blocks[0].stop, len(total)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # help() then shows ArrayLike, not its expansion
 
+import copy
 import warnings
 from typing import Any, Self
 
@@ -267,9 +268,20 @@ class FeatureStore(Memory):
         self._n_terms = self.feature_map_.n_terms if ours else length
         self._is_random = self.feature_map_.is_random if ours else True
         self._sums = np.zeros((2, length + X.shape[1] + 2))
-        self._box = np.array([np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)])
-        self.n_memories_, self.n_iter_ = 0, 1
+        self._empty()
         return X, weights
+
+    def _emptied(self) -> Self:
+        """Return a copy with the same map, in which nothing is stored."""
+        other = copy.copy(self)
+        other._empty()
+        return other
+
+    def _empty(self) -> None:
+        self._sums = np.zeros_like(self._sums)
+        nowhere = np.full(self.n_features_in_, np.inf)
+        self._box = np.stack([nowhere, -nowhere])
+        self.n_memories_, self.n_iter_ = 0, 1
 
     def _fitted_map(self, X: np.ndarray, weights: np.ndarray) -> tuple[Any, float]:
         """Return the map and its bandwidth."""
@@ -314,7 +326,7 @@ class FeatureStore(Memory):
     def _summed(self, X: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the sum of the rows' features."""
         if isinstance(self.feature_map_, FeatureMap):
-            return self.feature_map_.weighted_sum(X, weights)
+            return self.feature_map_._weighted_sum(X, weights)
         blocks = slices(len(X), _ROWS)
         return sum(weights[rows] @ self.feature_map_.transform(X[rows]) for rows in blocks)
 

@@ -1,0 +1,134 @@
+"""Ask a memory about the rows of a Dask array."""
+
+from typing import Any
+
+import numpy as np
+
+from ..memories._base import Memory
+from ._blocks import by_blocks, row_blocks
+from ._sharded import ShardedMemory
+
+
+def transform(memory: Memory | ShardedMemory, X: Any) -> Any:
+    """Return the states that queries are pulled to.
+
+    Parameters
+    ----------
+    memory : fitted memory or ShardedMemory
+        A fitted memory goes to every worker once, and answers block by block when the result is
+        computed. The steps of a sharded one are made at once, one block of queries after another.
+    X : dask.array.Array of shape (n, D)
+
+    Returns
+    -------
+    dask.array.Array of shape (n, D)
+
+    Raises
+    ------
+    TypeError
+        If `X` is no Dask array.
+    ValueError
+        If a block is out of range.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import numpy as np
+    >>> from skdam import EpanechnikovMemory, distributed
+    >>> X = np.random.default_rng(0).normal(size=(1000, 2))
+    >>> memory, queries = EpanechnikovMemory(0.5).fit(X), da.from_array(X[:100], chunks=(25, 2))
+    >>> states = distributed.transform(memory, queries).compute()
+    >>> np.array_equal(states, memory.transform(X[:100]))
+    True
+    """
+    return _answer("transform", memory, X, X.shape[1])
+
+
+def score_samples(memory: Memory | ShardedMemory, X: Any) -> Any:
+    """Return the log densities of rows.
+
+    Parameters
+    ----------
+    memory : fitted memory or ShardedMemory
+    X : dask.array.Array of shape (n, D)
+
+    Returns
+    -------
+    dask.array.Array of shape (n,), float64
+
+    Raises
+    ------
+    TypeError
+        If `X` is no Dask array.
+    ValueError
+        If a block is out of range.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from skdam import GaussianMemory, distributed
+    >>> X = da.random.default_rng(0).normal(size=(1000, 2), chunks=(100, 2))
+    >>> sharded = distributed.fit(GaussianMemory(0.5), X)
+    >>> distributed.score_samples(sharded, X).shape
+    (1000,)
+    """
+    return _answer("score_samples", memory, X, None)
+
+
+def energy(memory: Memory | ShardedMemory, X: Any) -> Any:
+    """Return the energies of rows.
+
+    Parameters
+    ----------
+    memory : fitted memory or ShardedMemory
+    X : dask.array.Array of shape (n, D)
+
+    Returns
+    -------
+    dask.array.Array of shape (n,), float64
+
+    Raises
+    ------
+    TypeError
+        If `X` is no Dask array.
+    ValueError
+        If a block is out of range.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from skdam import GaussianMemory, distributed
+    >>> X = da.random.default_rng(0).normal(size=(1000, 2), chunks=(100, 2))
+    >>> sharded = distributed.fit(GaussianMemory(0.5), X)
+    >>> distributed.energy(sharded, X).shape
+    (1000,)
+    """
+    return _answer("energy", memory, X, None)
+
+
+def _answer(name: str, memory: Memory | ShardedMemory, X: Any, width: int | None) -> Any:
+    import dask.array as da
+
+    blocks = row_blocks(X)
+    if not isinstance(memory, ShardedMemory):
+        kept = np.float32 if width and X.dtype == np.float32 else np.float64
+        return by_blocks(_ANSWERS[name], memory, X, width, kept)
+    answers = [getattr(memory, name)(block.compute()) for block in blocks]
+    sizes = tuple(len(answer) for answer in answers)
+    joined = np.concatenate(answers)
+    return da.from_array(joined, chunks=(sizes,) if width is None else (sizes, -1))
+
+
+def _transform(memory: Memory, block: np.ndarray) -> np.ndarray:
+    return memory.transform(block)
+
+
+def _score_samples(memory: Any, block: np.ndarray) -> np.ndarray:
+    return memory.score_samples(block)
+
+
+def _energy(memory: Any, block: np.ndarray) -> np.ndarray:
+    return memory.energy(block)
+
+
+_ANSWERS = {"transform": _transform, "score_samples": _score_samples, "energy": _energy}

@@ -1,0 +1,45 @@
+"""On real workers: processes that may die, and that cannot hold the whole."""
+
+import os
+
+import dask.array as da
+import numpy as np
+import pytest
+from dask.distributed import Client, LocalCluster
+
+from skdam import EpanechnikovMemory, RandomFeatureMemory, distributed
+
+X = np.random.default_rng(0).normal(size=(400, 3))
+LAZY = da.from_array(X, chunks=(100, 3))
+
+
+@pytest.fixture
+def client():
+    """Two workers of their own processes, each with less memory than the large array has."""
+    quiet = {"dashboard_address": None, "silence_logs": 50}
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, memory_limit="600MB", **quiet) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_workers_answer_as_one_machine_and_may_die(client):
+    whole = EpanechnikovMemory(0.6).fit(X)
+    sharded = distributed.fit(EpanechnikovMemory(0.6), LAZY)
+    states = sharded.transform(X[:50] + 0.1)
+    np.testing.assert_allclose(states, whole.transform(X[:50] + 0.1), rtol=1e-12, atol=1e-12)
+    pids = client.run(os.getpid)
+    os.kill(next(iter(pids.values())), 9)
+    np.testing.assert_array_equal(sharded.transform(X[:50] + 0.1), states)
+    lazy = distributed.score_samples(whole, LAZY).compute()
+    np.testing.assert_array_equal(lazy, whole.score_samples(X))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_no_worker_has_to_hold_the_whole(client):
+    rows = da.random.default_rng(0).normal(size=(1_200_000, 64), chunks=(50_000, 64))
+    assert rows.nbytes > 1.0 * 600e6
+    memory = RandomFeatureMemory(8.0, 8, random_state=0)
+    assert distributed.fit(memory, rows).n_memories_ == len(rows)

@@ -1,0 +1,140 @@
+"""Memories on Dask are those of one machine: on threads here, on processes in test_cluster.py."""
+
+import copy
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+
+from skdam import (
+    EmergentSampler,
+    EpanechnikovMemory,
+    GaussianMemory,
+    KernelMemory,
+    RandomFeatureMemory,
+    distributed,
+)
+
+X = np.random.default_rng(0).normal(size=(600, 3))
+Q = np.vstack([X[:40] + 0.1, [[50.0, 0.0, 0.0], [2.0, 2.0, 2.0]]])
+LAZY, ASKED = da.from_array(X, chunks=(100, 2)), da.from_array(Q, chunks=(17, 3))
+KERNELS = [
+    EpanechnikovMemory(0.6),
+    EpanechnikovMemory(0.6, outside="keep", epsilon=0.1),
+    EpanechnikovMemory(0.6, outside="nan"),
+    GaussianMemory(0.5),
+    KernelMemory("biweight", 0.9),
+]
+
+
+def far_apart():
+    """Return rows of which each shard is far from all others."""
+    return X[:90] + 100.0 * np.repeat(np.arange(3), 30)[:, None]
+
+
+@pytest.mark.parametrize("memory", KERNELS, ids=str)
+@pytest.mark.parametrize(
+    "rows", [X, far_apart(), X + 1e6, X * 1e-150], ids=["near", "far apart", "offset", "tiny"]
+)
+def test_shards_answer_as_the_whole(memory, rows):
+    scale = 1e-150 if rows.max() < 1e-100 else 1.0
+    memory = copy.deepcopy(memory).set_params(bandwidth=memory.bandwidth * scale)
+    queries = Q * scale + (rows[0] - X[0] * scale)
+    whole = copy.deepcopy(memory).fit(rows)
+    sharded = distributed.fit(memory, da.from_array(rows, chunks=(30, 3)))
+    assert not hasattr(memory, "memories_")
+    assert sharded.n_shards == -(-len(rows) // 30)
+    atol = 1e-12 * (scale + np.abs(rows).max())
+    np.testing.assert_allclose(sharded.transform(queries), whole.transform(queries), 1e-12, atol)
+    np.testing.assert_allclose(
+        sharded.score_samples(queries), whole.score_samples(queries), rtol=1e-9
+    )
+    np.testing.assert_allclose(sharded.energy(queries), whole.energy(queries), rtol=1e-9)
+
+
+@pytest.mark.parametrize("memory", KERNELS, ids=str)
+def test_functions_of_shards_and_of_memories_agree(memory):
+    whole, sharded = copy.deepcopy(memory).fit(X), distributed.fit(memory, LAZY)
+    for ask in (distributed.transform, distributed.score_samples, distributed.energy):
+        lazy = ask(whole, ASKED)
+        assert isinstance(lazy, da.Array)
+        assert lazy.chunks[0] == ask(sharded, ASKED).chunks[0] == (17, 17, 8)
+        expected = getattr(whole, ask.__name__)(Q)
+        np.testing.assert_allclose(lazy.compute(), expected, rtol=1e-12, atol=1e-14)
+        np.testing.assert_allclose(ask(sharded, ASKED).compute(), expected, rtol=1e-11, atol=1e-11)
+
+
+def test_random_features_are_added_up_where_they_are():
+    local = RandomFeatureMemory(0.8, 256, random_state=0).fit_map(X[:100])
+    memory = distributed.fit(copy.deepcopy(local), LAZY)
+    local.partial_fit(X)
+    assert memory.n_memories_ == len(X)
+    np.testing.assert_allclose(memory.memory_vector_, local.memory_vector_, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(memory._box, local._box)
+    alone = RandomFeatureMemory(0.8, 256, random_state=0)
+    assert distributed.fit(alone, LAZY) is alone
+    np.testing.assert_allclose(alone.memory_vector_, memory.memory_vector_, rtol=0, atol=1e-12)
+    again = distributed.fit(memory, LAZY)  # fitted anew, not on top
+    assert again.n_memories_ == len(X)
+
+
+def test_single_precision_is_kept():
+    memory = EpanechnikovMemory(0.6).fit(X)
+    lazy = distributed.transform(memory, ASKED.astype(np.float32))
+    assert lazy.dtype == lazy.compute().dtype == np.float32
+    sharded = distributed.fit(EpanechnikovMemory(0.6), LAZY)
+    assert sharded.transform(Q.astype(np.float32)).dtype == np.float32
+
+
+def test_shards_end_at_exact_fixed_points():
+    sharded = distributed.fit(EpanechnikovMemory(0.8), LAZY)
+    states = sharded.transform(Q)  # a state that kept moving would warn
+    np.testing.assert_array_equal(sharded.step(states), states)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: distributed.fit(EpanechnikovMemory(), LAZY), ValueError, "bandwidth='nearest'"),
+        (lambda: distributed.fit(EpanechnikovMemory(0.5), X), TypeError, "Dask array, got ndarray"),
+        (lambda: distributed.fit(EmergentSampler(), LAZY), TypeError, "EmergentSampler"),
+        (lambda: distributed.fit(GaussianMemory(0.5), LAZY[:, 0]), ValueError, "2 dimensions"),
+        (lambda: distributed.fit(GaussianMemory(0.5), LAZY[LAZY[:, 0] > 0]), ValueError, "unknown"),
+        (lambda: distributed.transform(GaussianMemory(0.5).fit(X), X), TypeError, "ndarray"),
+        (
+            lambda: distributed.fit(GaussianMemory(0.5), LAZY).transform(X[:, :2]),
+            ValueError,
+            "2 features, but the shards 3",
+        ),
+        (
+            lambda: distributed.fit(EpanechnikovMemory(0.6, outside="raise"), LAZY).transform(Q),
+            ValueError,
+            "2 of 42 queries lie off",
+        ),
+        (
+            lambda: distributed.fit(EpanechnikovMemory(0.6, dynamics="flow"), LAZY).transform(Q),
+            ValueError,
+            "flow",
+        ),
+    ],
+)
+def test_bad_arguments_are_named(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_a_bad_block_leaves_the_memory_as_it_was():
+    rows = X.copy()
+    rows[-1, 0] = np.nan
+    memory = RandomFeatureMemory(0.8, 64, random_state=0)
+    with pytest.raises(ValueError, match="NaN"):
+        distributed.fit(memory, da.from_array(rows, chunks=(100, 3)))
+    assert not hasattr(memory, "feature_map_")
+
+
+def test_any_scheduler_gives_the_same():
+    sharded = distributed.fit(EpanechnikovMemory(0.6), LAZY)
+    states = sharded.transform(Q)
+    with dask.config.set(scheduler="synchronous"):
+        np.testing.assert_array_equal(sharded.transform(Q), states)
