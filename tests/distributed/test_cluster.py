@@ -2,12 +2,15 @@
 
 import os
 
+import dask
 import dask.array as da
+import joblib
 import numpy as np
 import pytest
 from dask.distributed import Client, LocalCluster
+from sklearn.model_selection import GridSearchCV
 
-from skdam import EpanechnikovMemory, RandomFeatureMemory, distributed
+from skdam import EpanechnikovMemory, GaussianMemory, RandomFeatureMemory, distributed
 
 X = np.random.default_rng(0).normal(size=(400, 3))
 LAZY = da.from_array(X, chunks=(100, 3))
@@ -18,6 +21,7 @@ def client():
     """Two workers of their own processes, each with less memory than the large array has."""
     quiet = {"dashboard_address": None, "silence_logs": 50}
     with (
+        dask.config.set({"distributed.comm.timeouts.connect": "120s"}),
         LocalCluster(n_workers=2, threads_per_worker=1, memory_limit="600MB", **quiet) as cluster,
         Client(cluster) as client,
     ):
@@ -34,7 +38,11 @@ def test_workers_answer_as_one_machine_and_may_die(client):
     os.kill(next(iter(pids.values())), 9)
     np.testing.assert_array_equal(sharded.transform(X[:50] + 0.1), states)
     lazy = distributed.score_samples(whole, LAZY).compute()
-    np.testing.assert_array_equal(lazy, whole.score_samples(X))
+    np.testing.assert_allclose(lazy, whole.score_samples(X), rtol=1e-12)
+    search = GridSearchCV(GaussianMemory(), {"bandwidth": [0.2, 0.4, 0.8]})
+    with joblib.parallel_config("dask"):
+        best = search.fit(X).best_params_
+    assert best == search.fit(X).best_params_
 
 
 @pytest.mark.filterwarnings("ignore")
