@@ -5,7 +5,8 @@ A million memories in one vector
 A million points arrive in batches of ten thousand, from three places that drift along a circle, and
 are added up in a vector of 2048 numbers, which never grows. What comes out is the log density of
 everything seen, with its standard error: small where the data are, and 1 where all that is known is
-that the density is low. Forgetting takes the first third of the stream out again.
+that the density is low. Forgetting takes the first third of the stream out again. A query costs the
+same however many memories there are, where an exact Gaussian memory has to look at them all.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-from skdam import RandomFeatureMemory
+from skdam import GaussianMemory, RandomFeatureMemory
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
@@ -37,13 +38,27 @@ def batch(t):
 # %%
 # The map is settled first; then every batch is a sum.
 
-start = time.perf_counter()
 memory = RandomFeatureMemory(bandwidth=0.2, n_components=2048, random_state=0).fit_map(batch(0))
+queries = batch(50)[:1000]
+
+
+def microseconds(answer):
+    """Return how long a score takes."""
+    start = time.perf_counter()
+    answer(queries)
+    return (time.perf_counter() - start) / len(queries) * 1e6
+
+
+count, cost, exact_cost = [], [], []
 for t in range(100):
     memory.partial_fit(batch(t))
-spent = time.perf_counter() - start
+    if t + 1 in (1, 2, 5, 10, 20, 50, 100):
+        count.append(memory.n_memories_)
+        cost.append(microseconds(memory.standard_error))
+    if t + 1 in (1, 2, 5, 10):  # an exact memory of all of them
+        exact = GaussianMemory(0.2).fit(np.vstack([batch(i) for i in range(t + 1)]))
+        exact_cost.append(microseconds(exact.score_samples))
 print(f"{memory.n_memories_:,} memories in {memory.memory_vector_.nbytes / 1024:.0f} KiB")
-print(f"{spent / memory.n_memories_ * 1e6:.1f} microseconds each")
 
 # %%
 # Density and standard error on a grid. Far from the data the kernel sum is below its error, and a
@@ -69,7 +84,7 @@ print(f"{memory.n_memories_:,} are left")
 
 # %%
 
-figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
+figure, axes = plt.subplots(2, 2, figsize=(8, 6.6), layout="constrained")
 extent = (side[0], side[-1]) * 2
 lowest = score.min()
 images = [
@@ -77,9 +92,14 @@ images = [
     (error, "magma_r", 0, "its standard error"),
     (later, "viridis", lowest, "the first third forgotten"),
 ]
-for ax, (image, colours, low, title) in zip(axes, images, strict=True):
+for ax, (image, colours, low, title) in zip(axes.flat, images, strict=False):
     drawn = ax.imshow(image, cmap=colours, vmin=low, origin="lower", extent=extent)
     ax.set(title=title, xticks=[], yticks=[])
     figure.colorbar(drawn, ax=ax, shrink=0.75)
+ax = axes[1, 1]
+ax.loglog(count, cost, "o-", label="random features")
+ax.loglog(count[:4], exact_cost, "o-", label="all memories, exactly")
+ax.set(title="what a score costs", xlabel="memories", ylabel="microseconds", ylim=(1, 1000))
+ax.legend(frameon=False)
 if picture:
     figure.savefig(picture, dpi=120)
