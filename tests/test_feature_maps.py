@@ -134,6 +134,14 @@ def test_far_rows_have_finite_features(cls):
         assert np.isfinite(features.pullback(rows, phi)).all()
 
 
+def test_far_rows_are_not_taken_for_near_ones():
+    fourier = RandomFourierFeatures(2000, random_state=0).fit(X)
+    near = fourier.transform(X)
+    for far, dtype in ((1e3, "f4"), (1e38, "f4"), (1e3, "f8"), (1e17, "f8"), (1.7e308, "f8")):
+        rows = np.sign(Y).astype(dtype) * np.dtype(dtype).type(far)
+        assert np.abs(fourier.transform(rows) @ near.T).max() < 0.2
+
+
 def test_a_fourier_vector_has_length_one():
     fourier = RandomFourierFeatures(100, random_state=0).fit(X)
     for rows in (Y, 1e12 * Y):

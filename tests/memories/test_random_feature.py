@@ -247,6 +247,19 @@ def test_no_step_leaves_the_box():
     assert any((path[1:] != path[:1]).any() for path in paths)
 
 
+@every_map
+@quiet
+@pytest.mark.filterwarnings("ignore:.*still moving")
+@pytest.mark.parametrize("step", [0.3, 1.0])
+def test_energy_never_rises(feature_map, step):
+    patterns = binary(40, 16)
+    memory = memory_of(feature_map, 64, bandwidth=0.3, step=step, max_iter=60).fit(patterns)
+    result = memory.retrieve(flipped(patterns, 2), record=True)
+    steps = np.concatenate([np.diff(energies) for energies in result.energies])
+    assert (steps <= 1e-12).all()
+    assert (steps < -1e-6).any()
+
+
 def test_known_coordinates_are_held_and_gaps_start_at_the_mean():
     memory = memory_of(bandwidth=1.5).fit_map(X).partial_fit(X)
     queries, known = Q.copy(), np.array([True, True, False, True, False])
