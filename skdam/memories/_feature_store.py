@@ -359,7 +359,8 @@ class FeatureStore(Memory):
 
     def _warn_if_noisy(self, X: np.ndarray) -> None:
         probes = X[:: -(-len(X) // _PROBES)].astype(np.float64)
-        share = float(np.median(self.standard_error(probes)))
+        estimate = self._energy().estimate(probes)
+        share = float(np.median(estimate.error / estimate.floored))
         if share * _CLEAR > 1.0:
             length = len(self.memory_vector_)
             advice = "Use more landmarks"

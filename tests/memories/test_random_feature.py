@@ -5,7 +5,9 @@ import pickle
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
+import skops.io
 from reference import gaussian_kernel
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -436,6 +438,22 @@ def test_answers_do_not_depend_on_threads_batches_or_pickling(feature_map):
     np.testing.assert_allclose(again.score_samples(rows), scores, rtol=1e-12)
     other = clone(memory).fit(X)
     np.testing.assert_array_equal(other.memory_vector_, memory.memory_vector_)
+
+
+@every_map
+def test_frames_and_files_keep_the_memory(feature_map):
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    memory = memory_of(feature_map, 60_000, bandwidth=2.0).fit(frame)  # no word about names
+    data = skops.io.dumps(memory)
+    trusted = skops.io.get_untrusted_types(data=data)
+    assert [name.split(".")[-1] for name in trusted].count("RandomFeatureMemory") == 1
+    assert len(trusted) == 2  # and the map
+    again = skops.io.loads(data, trusted=trusted)
+    np.testing.assert_array_equal(again.score_samples(frame), memory.score_samples(frame))
+    states = memory.set_output(transform="pandas").transform(frame)
+    assert states.columns.tolist() == list("abcde")
+    with pytest.raises(ValueError, match="feature names"):
+        memory.partial_fit(frame[list("edcba")])
 
 
 def test_offsets_and_scales_change_no_state():
