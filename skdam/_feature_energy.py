@@ -148,7 +148,8 @@ class FeatureEnergy:
             terms[:, : rest.shape[1]] += rest
         if n == 1:  # one term tells nothing of its spread
             return np.abs(terms[:, 0])
-        return np.sqrt(n) * terms.std(axis=1, ddof=1)
+        scale = np.maximum(np.abs(terms).max(axis=1), _TINY)  # squares of weights may overflow
+        return np.sqrt(n) * scale * (terms / scale[:, None]).std(axis=1, ddof=1)
 
     def _residue(self, phi: Floats) -> Floats:
         """Bound what the features of a row leave out of the sum."""

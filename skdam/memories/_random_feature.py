@@ -226,7 +226,7 @@ class RandomFeatureMemory(FeatureStore):
         Returns
         -------
         ndarray of shape (n,), float64
-            In squared data units; finite everywhere.
+            In squared data units; finite wherever ``bandwidth_**2`` is.
 
         Raises
         ------
