@@ -12,6 +12,7 @@ from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
@@ -96,3 +97,31 @@ class Memory(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         with threadpool_limits(1, user_api="blas"):
             parallel = Parallel(n_jobs=n_jobs, backend="threading")
             return parallel(delayed(work)(part) for part in slices(n_rows, rows))
+
+
+class DensityMemory(Memory):
+    """A memory that scores rows as a density does."""
+
+    @abstractmethod
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
+        """Return the log density of each row."""
+
+    def score(self, X: ArrayLike, y: object = None) -> float:
+        """Return the mean log density of the rows, -inf if that of one of them is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+        y : ignored
+
+        Returns
+        -------
+        float
+        """
+        return float(self.score_samples(X).mean())
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "density_estimator"
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

@@ -30,7 +30,7 @@ from ..feature_maps import (
     RandomFourierFeatures,
 )
 from ..kernels import KERNELS
-from ._base import Memory
+from ._base import DensityMemory
 
 #: The maps that go by a name.
 FEATURE_MAPS: dict[str, type[FeatureMap]] = {
@@ -46,7 +46,7 @@ _ROWS = 512
 _CLEAR, _PROBES = 15.0, 64
 
 
-class FeatureStore(Memory):
+class FeatureStore(DensityMemory):
     """The stored half of a random-feature memory: a map, and sums over the memories.
 
     The sums are kept as one vector, of the features, the rows from an origin, the weights and what

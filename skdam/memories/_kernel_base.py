@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._validation import check_count, check_known, check_rows
@@ -160,20 +160,6 @@ class BaseKernelMemory(KernelStore):
         """
         return self._rowwise(X, self._energy().log_density)
 
-    def score(self, X: ArrayLike, y: object = None) -> float:
-        """Return the mean log density of the rows, -inf if one of them is off the support.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, D)
-        y : ignored
-
-        Returns
-        -------
-        float
-        """
-        return float(self.score_samples(X).mean())
-
     def sample(
         self, n_samples: int = 1, random_state: int | np.random.RandomState | None = None
     ) -> np.ndarray:
@@ -204,12 +190,6 @@ class BaseKernelMemory(KernelStore):
         direction *= (radius / np.linalg.norm(direction, axis=1))[:, None]
         drawn = self.memories_[parent] + self.bandwidth_ * direction
         return drawn.astype(self.memories_.dtype, copy=False)
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.estimator_type = "density_estimator"
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
     def _retrieval(self) -> Retrieval:
         settings = self._settings()

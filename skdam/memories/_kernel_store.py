@@ -29,7 +29,7 @@ from .._validation import (
 from ..bandwidths import RULES, beta_from_bandwidth, choose_bandwidth
 from ..energies import KernelEnergy
 from ..kernels import Kernel
-from ._base import Memory
+from ._base import DensityMemory
 from ._retrieval import DYNAMICS, OUTSIDE, check_dynamics
 
 #: Constraints of the parameters that the kernel memories share.
@@ -55,7 +55,7 @@ class Settings:
     tol: float = 0.0
 
 
-class KernelStore(Memory):
+class KernelStore(DensityMemory):
     """The stored half of a kernel memory: its rows and the energy they define."""
 
     @abstractmethod

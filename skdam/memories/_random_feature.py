@@ -10,7 +10,6 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
-from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -316,26 +315,6 @@ class RandomFeatureMemory(FeatureStore):
         """
         estimate = self._estimate(self._checked(X))
         return estimate.error / estimate.floored
-
-    def score(self, X: ArrayLike, y: object = None) -> float:
-        """Return the mean log density of the rows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, D)
-        y : ignored
-
-        Returns
-        -------
-        float
-        """
-        return float(self.score_samples(X).mean())
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.estimator_type = "density_estimator"
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
 
     def _settle_rows(
         self, X: np.ndarray, held: np.ndarray | None = None, record: bool = False
