@@ -310,3 +310,11 @@ def test_nothing_is_asked_and_nothing_answered(algorithm):
     assert list(search.sets(np.empty((0, 3)), algorithm)) == []
     assert search.totals(np.empty((0, 3)), KERNELS["epanechnikov"], algorithm).shape == (0,)
     assert search.marked(np.empty((0, 3)), algorithm).shape == (0, 3)
+
+
+@every_back_end
+def test_a_point_beyond_squares_hides_no_other(algorithm):
+    memories, query = np.array([[1e201], [0.808]]), np.array([[0.146]])
+    for task in ("distances", "members"):
+        blocks = search_of(memories, 1.0).sets(query, algorithm, task=task)
+        assert member_lists(blocks, 1) == [[1]]

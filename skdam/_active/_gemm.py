@@ -48,7 +48,7 @@ def decided(points: Points, queries: Queries, limit: float, sides: Sides) -> Ite
     are left, and all others are computed again from direct differences.
     """
     for start, squared, error in points.tiles(queries):
-        query, column = true_entries(~(squared >= (limit + error)[:, None]))
+        query, column = true_entries(~(squared > (limit + error)[:, None]))
         value = np.maximum(squared[query, column], 0.0)
         again = doubtful(value, error[query], sides)
         value[again] = points.direct(queries, query[again], start + column[again])

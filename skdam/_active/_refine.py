@@ -57,11 +57,14 @@ class Refine(Proposer):
         """Return for each limit which pairs are nearer."""
         below = np.empty((len(limits), len(queries), len(self.points)), dtype=bool)
         unsure: list[list[Found]] = [[] for _ in limits]
-        lifted, farthest = self.lift(queries), queries.sizes.max() ** 2
+        with np.errstate(over="ignore"):
+            farthest = queries.sizes.max() ** 2
+        lifted = self.lift(queries)
         for start, lower in self.product.tiles(lifted):
             columns = slice(start, start + lower.shape[1])
-            squares = farthest + self.points.sizes[columns].max() ** 2
-            excess = float(self.product.excess(squares))
+            with np.errstate(over="ignore"):
+                squares = farthest + self.points.sizes[columns].max() ** 2
+                excess = float(self.product.excess(squares))
             for i, limit in enumerate(limits):
                 far, near = lower > above(limit), lower < beneath(limit - excess)
                 query, column = true_entries(np.equal(far, near, out=near))

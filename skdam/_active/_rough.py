@@ -39,8 +39,9 @@ def doubtful(squared: Floats, error: Floats, sides: Sides) -> Integers:
 
     Where distances matter, the error has to be a small share of the depth below each limit.
     """
-    slack = error / TERM_ERROR if sides.bounds is None else error
-    return sides.undecided(squared - error, squared + slack)
+    with np.errstate(over="ignore", invalid="ignore"):  # no number decides nothing
+        slack = error / TERM_ERROR if sides.bounds is None else error
+        return sides.undecided(squared - error, squared + slack)
 
 
 def settled(
