@@ -206,6 +206,8 @@ def test_so_many_components_keep_the_error(n_memories, error):
         (lambda: n_components_for(0, 0.1), "n_memories"),
         (lambda: n_components_for(3, 0.0), "error"),
         (lambda: n_components_for(True, 0.1), "n_memories"),
+        (lambda: n_components_for(10, 1e-200), "error"),
+        (lambda: kernel_sum_variance(Y, X, bandwidth=1.0, n_components=3), "even"),
         (lambda: kernel_sum_variance(Y, X, bandwidth=-1.0, n_components=4), "bandwidth"),
         (lambda: kernel_sum_variance(Y, X, bandwidth=1.0, n_components=0), "n_components"),
         (lambda: RandomFourierFeatures(0).fit(X), "n_components"),

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -26,9 +27,10 @@ from .._validation import (
 Rows = Any
 #: Rows, and entries, that are worked on at a time.
 _ROWS, _BLOCK = 512, 2**18
-#: Bandwidths from the centre beyond which a coordinate is cut off, in float32 and float64: its
-#: kernel with anything near the centre is 0, and phases keep some digits.
-_FARTHEST = {np.dtype(np.float32): 2.0**12, np.dtype(np.float64): 2.0**30}
+_SINGLE = np.finfo(np.float32)
+#: Bandwidths from the centre beyond which a coordinate is cut off, so that phases keep some digits;
+#: and beyond which float32 rows are worked on in float64.
+_FARTHEST, _NEAR = 2.0**40, 2.0**10
 
 
 class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
@@ -96,6 +98,7 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             X = check_rows_or_csr(X, self, reset=True)
             weights = check_weights(sample_weight, X)
             check_total(weights)
+            self.n_components_, self.bandwidth_ = self.n_components, float(self.bandwidth)
             self.centre_ = mean(X, weights)
             self._draw(X, weights, check_random_state(self.random_state))
             return self
@@ -110,8 +113,8 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         Returns
         -------
         ndarray of shape (n, n_components)
-            float32 for float32 rows, else float64. A coordinate beyond 2^30 bandwidths from the
-            centre (2^12 in float32), where phases would lose their digits, counts as so far away.
+            float32 for float32 rows, else float64. A coordinate beyond 2^40 bandwidths from the
+            centre, where phases would lose their digits, counts as so far away.
 
         Raises
         ------
@@ -119,12 +122,7 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             If `X` is not finite or has the wrong number of features.
         """
         check_is_fitted(self)
-        X = check_rows_or_csr(X, self)
-        out = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
-        for rows in self._blocks(X.shape[0]):
-            self._write(self._in_bandwidths(X[rows]), out[rows])
-            out[rows] *= out.dtype.type(self._factor)
-        return out
+        return self._features(check_rows_or_csr(X, self))
 
     def pullback(self, X: ArrayLike, V: ArrayLike) -> np.ndarray:
         """Return the gradient of ``<phi(x), v>`` at each row: the transposed Jacobian times v.
@@ -147,12 +145,24 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """
         check_is_fitted(self)
         X = check_rows_or_csr(X, self)
-        V = check_vectors(V, (X.shape[0], self._n_features_out), X.dtype)
+        return self._gradient(X, check_vectors(V, (X.shape[0], self._n_features_out), X.dtype))
+
+    def _features(self, X: Rows) -> Floats:
+        """Return the features of rows that were checked before."""
+        out = np.empty((X.shape[0], self._n_features_out), dtype=X.dtype)
+        for rows in self._blocks(X.shape[0]):
+            self._write(self._in_bandwidths(X[rows]), out[rows])
+            out[rows] *= out.dtype.type(self._factor)
+        return out
+
+    def _gradient(self, X: Rows, V: Floats) -> Floats:
+        """Return the pullback at rows that were checked before."""
         out = np.empty(X.shape, dtype=X.dtype)
         for rows in self._blocks(X.shape[0]):
-            out[rows] = self._pull(self._in_bandwidths(X[rows]), V[rows])
-        with np.errstate(over="ignore", under="ignore"):
-            return out / out.dtype.type(self.bandwidth)
+            z = self._in_bandwidths(X[rows])
+            with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+                out[rows] = self._pull(z, V[rows].astype(z.dtype, copy=False)) / self.bandwidth_
+        return out
 
     def _weighted_sum(self, X: Rows, weights: Floats) -> Floats:
         """Return the sum of the rows' features in float64, for rows that were checked before."""
@@ -173,16 +183,24 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         return slices(n_rows, min(_ROWS, tall * _BLOCK // widest))
 
     def _in_bandwidths(self, X: Rows) -> Floats:
-        """Measure rows from the centre, in bandwidths."""
-        far = _FARTHEST[np.dtype(X.dtype)]
+        """Measure rows from the centre, in bandwidths: in float64 those of float32 that are far."""
+        rows = X.toarray() if issparse(X) else X
         with np.errstate(over="ignore", under="ignore"):
-            z = (X.toarray() if issparse(X) else X) - self.centre_.astype(X.dtype)
-            z /= X.dtype.type(self.bandwidth)
-        return np.clip(z, -far, far, out=z)
+            z = rows - self.centre_
+            if z.dtype == np.float32 and _SINGLE.tiny <= self.bandwidth_ <= _SINGLE.max:
+                z /= np.float32(self.bandwidth_)
+            else:
+                z = z / np.float64(self.bandwidth_)
+            near = X.dtype == np.float32 and np.abs(z).max() <= _NEAR
+            if near or z.dtype == np.float64:
+                z = z.astype(np.float32 if near else np.float64, copy=False)
+            else:
+                z = (rows.astype(np.float64) - self.centre_) / self.bandwidth_
+        return np.clip(z, -_FARTHEST, _FARTHEST, out=z)
 
     @property
     def _n_features_out(self) -> int:
-        return self.n_components
+        return self.n_components_
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -196,3 +214,22 @@ def mean(X: Rows, weights: Floats) -> Floats:
     shares = (weights / weights.sum()).astype(X.dtype)
     with np.errstate(under="ignore"):
         return np.asarray(shares @ X).ravel()
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A map for rows that were checked before: no names, no frames, and arrays whatever is set."""
+
+    features: Any
+
+    def transform(self, X: Floats) -> Floats:
+        """Return the features of each row."""
+        if isinstance(self.features, FeatureMap):
+            return self.features._features(X)
+        return np.asarray(self.features.transform(X))
+
+    def pullback(self, X: Floats, V: Floats) -> Floats:
+        """Return the gradient of ``<phi(x), v>`` at each row."""
+        if isinstance(self.features, FeatureMap):
+            return self.features._gradient(X, np.broadcast_to(V, (len(X), len(V))))
+        return self.features.pullback(X, V)

@@ -5,10 +5,14 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.utils._param_validation import InvalidParameterError
 
-from .._math import Floats
+from .._math import Floats, row_blocks
 from .._validation import check_count, check_positive, check_rows, check_weights
 from ._base import mean
+
+#: Bandwidths beyond which all kernels are 0, and squares still finite.
+_FAR = 1e100
 
 
 def n_components_for(n_memories: int, error: float) -> int:
@@ -41,8 +45,10 @@ def n_components_for(n_memories: int, error: float) -> int:
     """
     n_memories = check_count(n_memories, "n_memories")
     error = float(check_positive(error, "error"))
-    needed = max(2, math.ceil((n_memories - 1) / error**2 * (1.0 - 2.0**-40)))
-    return needed + needed % 2
+    needed = (n_memories - 1) / error / error * (1.0 - 2.0**-40)
+    if needed > 2.0**62:
+        raise InvalidParameterError(f"error={error} would take more than 2^62 components.")
+    return max(2, 2 * math.ceil(needed / 2.0))
 
 
 def kernel_sum_variance(
@@ -89,12 +95,16 @@ def kernel_sum_variance(
     queries, patterns = check_rows(X), check_rows(memories)
     weights = check_weights(sample_weight, patterns)
     sigma = float(check_positive(bandwidth, "bandwidth"))
-    n_terms = check_count(n_components, "n_components") / 2.0
+    if check_count(n_components, "n_components") % 2:
+        raise InvalidParameterError(f"n_components must be even, got {n_components}.")
+    n_terms = n_components / 2.0
     centre = mean(patterns, np.ones(len(patterns)))
-    z, xi = (queries - centre) / sigma, (patterns - centre) / sigma
+    with np.errstate(over="ignore"):
+        z, xi = (np.clip((rows - centre) / sigma, -_FAR, _FAR) for rows in (queries, patterns))
 
     def kernel_sum(points: Floats) -> Floats:
-        return rbf_kernel(points, xi, gamma=0.5) @ weights
+        blocks = row_blocks(len(points), 40 * len(xi))
+        return np.concatenate([rbf_kernel(points[b], xi, gamma=0.5) @ weights for b in blocks])
 
     among = weights @ kernel_sum(xi)
     reflected = [weights @ kernel_sum(2.0 * x - xi) for x in z]

@@ -79,9 +79,9 @@ class NystroemFeatures(FeatureMap):
         return 1.0
 
     def _draw(self, z: Rows, weights: Floats, rng: np.random.RandomState) -> None:
-        z = self._in_bandwidths(z[weights > 0])
+        z = self._in_bandwidths(z[weights > 0]).astype(np.float64, copy=False)
         z = z[distinct_rows(z)[0]]  # the same landmarks whatever the order and the copies
-        n_landmarks = min(self.n_components, len(z))
+        n_landmarks = min(self.n_components_, len(z))
         nystroem = Nystroem(gamma=0.5, n_components=n_landmarks, random_state=rng).fit(z)
         self.landmarks_ = nystroem.components_
         self.normalization_ = nystroem.normalization_
@@ -95,7 +95,7 @@ class NystroemFeatures(FeatureMap):
 
     def _kernel(self, z: Floats) -> Floats:
         with np.errstate(under="ignore"):
-            return rbf_kernel(z, self.landmarks_, gamma=0.5)
+            return rbf_kernel(z.astype(np.float64, copy=False), self.landmarks_, gamma=0.5)
 
     @property
     def _n_features_out(self) -> int:

@@ -95,7 +95,7 @@ class RandomFourierFeatures(_RandomFeatures):
     @property
     def n_terms(self) -> int:
         """The number of frequencies Y."""
-        return -(-self.n_components // 2)
+        return -(-self.n_components_ // 2)
 
     def _write(self, z: Floats, out: Floats) -> None:
         self._waves(z, out[:, : self.n_terms], out[:, self.n_terms :])
@@ -127,7 +127,8 @@ class PositiveRandomFeatures(_RandomFeatures):
 
     with Y = n_components frequencies [1]_. Sums of kernels are never negative, and better far from
     all memories than those of `RandomFourierFeatures`; near them worse. The error grows with the
-    distance from the centre c, exponentially.
+    distance from the centre c, exponentially. (Exponents are cut off where features would not be
+    representable, which takes some 300 columns of float32, and some 2500 of float64.)
 
     Parameters
     ----------
@@ -169,16 +170,17 @@ class PositiveRandomFeatures(_RandomFeatures):
     @property
     def n_terms(self) -> int:
         """The number of frequencies Y."""
-        return self.n_components
+        return self.n_components_
 
     def _write(self, z: Floats, out: Floats) -> None:
         exponent = self._projected(z)
         exponent -= np.einsum("ij,ij->i", z, z)[:, None]
         with np.errstate(under="ignore"):
-            np.exp(exponent, out=out)
+            most = 0.9 * np.log(np.finfo(out.dtype).max)  # |omega|^2 / 4 at the worst row
+            np.exp(np.minimum(exponent, most), out=out, casting="same_kind")
 
     def _pull(self, z: Floats, V: Floats) -> Floats:
-        weights = np.empty((len(z), self.n_components), dtype=z.dtype)
+        weights = np.empty((len(z), self.n_components_), dtype=z.dtype)
         self._write(z, weights)
         with np.errstate(under="ignore"):
             weights *= V * z.dtype.type(self._factor)

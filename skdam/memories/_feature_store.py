@@ -6,15 +6,13 @@ import copy
 import warnings
 from typing import Any, Self
 
-import joblib
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from .._feature_energy import FeatureEnergy
-from .._math import distinct_rows, slices
+from .._math import slices
 from .._validation import (
     all_or_nothing,
     check_representable,
@@ -22,22 +20,15 @@ from .._validation import (
     check_total,
     check_weights,
 )
-from ..bandwidths import beta_from_bandwidth, choose_bandwidth
+from ..bandwidths import beta_from_bandwidth
 from ..feature_maps import (
+    Bare,
     FeatureMap,
-    NystroemFeatures,
-    PositiveRandomFeatures,
-    RandomFourierFeatures,
 )
 from ..kernels import KERNELS
 from ._base import DensityMemory
+from ._feature_choice import fingerprint, named_map, own_map
 
-#: The maps that go by a name.
-FEATURE_MAPS: dict[str, type[FeatureMap]] = {
-    "fourier": RandomFourierFeatures,
-    "positive": PositiveRandomFeatures,
-    "nystroem": NystroemFeatures,
-}
 #: How much wider than the memories' box the one is that no step leaves.
 _ROOM = 2.0
 #: Rows that are added up together.
@@ -96,8 +87,8 @@ class FeatureStore(DensityMemory):
         with all_or_nothing(self):
             X, weights = self._settled(X, sample_weight)
             self._add(X, weights)
-        self._warn_if_noisy(X[weights > 0])
-        return self
+            self._warn_if_noisy(X[weights > 0])
+            return self
 
     def fit_map(
         self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
@@ -228,6 +219,7 @@ class FeatureStore(DensityMemory):
                     f"Memories with unlike {name} do not merge: {value} here, {theirs[name]} there."
                 )
         with all_or_nothing(self):
+            self._check_weight(other.total_weight_)
             self._box = _joined(self._box, other._box)
             self.n_memories_ += other.n_memories_
             return self._accumulate(other._sums)
@@ -259,17 +251,22 @@ class FeatureStore(DensityMemory):
         X = check_rows(X, self, reset=True)
         weights = check_weights(sample_weight, X)
         check_total(weights)
-        self.feature_map_, bandwidth = self._fitted_map(X, weights)
+        self.feature_map_, bandwidth = self._map_for(X[weights > 0], weights[weights > 0])
         self.bandwidth_ = check_representable(bandwidth)
         self.beta_ = float(beta_from_bandwidth(self.bandwidth_, KERNELS["gaussian"]))
         self._origin = X[weights > 0][0].astype(np.float64)
-        length = self.feature_map_.transform(X[:1]).shape[1]
+        length = self._bare.transform(X[:1]).shape[1]
         ours = isinstance(self.feature_map_, FeatureMap)
         self._n_terms = self.feature_map_.n_terms if ours else length
         self._is_random = self.feature_map_.is_random if ours else True
         self._sums = np.zeros((2, length + X.shape[1] + 2))
         self._empty()
         return X, weights
+
+    @property
+    def _bare(self) -> Bare:
+        """The map, without checks and names of what was checked before."""
+        return Bare(self.feature_map_)
 
     def _emptied(self) -> Self:
         """Return a copy with the same map, in which nothing is stored."""
@@ -283,34 +280,11 @@ class FeatureStore(DensityMemory):
         self._box = np.stack([nowhere, -nowhere])
         self.n_memories_, self.n_iter_ = 0, 1
 
-    def _fitted_map(self, X: np.ndarray, weights: np.ndarray) -> tuple[Any, float]:
-        """Return the map and its bandwidth."""
+    def _map_for(self, X: np.ndarray, weights: np.ndarray) -> tuple[Any, float]:
         if not isinstance(self.feature_map, str):
-            return self._own_map(X[weights > 0])
-        bandwidth, rows = self.bandwidth, X[weights > 0].astype(np.float64)
-        if isinstance(bandwidth, str):
-            kernel = KERNELS["gaussian"]
-            bandwidth = choose_bandwidth(bandwidth, rows, weights[weights > 0], kernel)
-        settings = {"bandwidth": float(bandwidth), "random_state": self.random_state}
-        made = FEATURE_MAPS[self.feature_map](self.n_components, **settings)
-        return made.fit(X, sample_weight=weights), float(bandwidth)
-
-    def _own_map(self, X: np.ndarray) -> tuple[Any, float]:
-        """Return the map that was given, as it is if it is fitted, and its bandwidth."""
-        given, mine = self.feature_map, self.bandwidth
-        bandwidth = getattr(given, "bandwidth", mine)
-        if isinstance(bandwidth, str):
-            raise ValueError(f"bandwidth={mine!r}: the feature map has none, so pass a number.")
-        if not isinstance(mine, str) and mine != bandwidth:
-            raise ValueError(
-                f"bandwidth={mine} is not that of the feature map, {bandwidth}: leave it out, or"
-                " give the map that one."
-            )
-        try:
-            check_is_fitted(given)
-        except NotFittedError:
-            given = clone(given).fit(X[distinct_rows(X)[0]])  # copies are weight, and no more
-        return given, float(bandwidth)
+            return own_map(self.feature_map, self.bandwidth, X)
+        settings = self.feature_map, self.bandwidth, self.n_components, self.random_state
+        return named_map(*settings, X, weights)
 
     def _add(self, X: np.ndarray, weights: np.ndarray, sign: int = 1) -> Self:
         """Add rows with positive weights to the sums, or take them out."""
@@ -318,23 +292,34 @@ class FeatureStore(DensityMemory):
         if not len(X):
             return self
         if sign > 0:
+            self._check_weight(weights.sum())
             self._box = _joined(self._box, np.stack([X.min(axis=0), X.max(axis=0)]))
         self.n_memories_ += sign * len(X)
         sums = sign * np.concatenate([self._summed(X, weights), self._moments(X, weights)])
         return self._accumulate(np.stack([sums, np.zeros_like(sums)]))
+
+    def _check_weight(self, more: float) -> None:
+        """Refuse weights whose sum is not representable."""
+        with np.errstate(over="ignore"):
+            total = 4.0 * (self.total_weight_ + more)
+        if not total < np.inf:
+            raise ValueError(
+                f"sample_weight must have a finite sum, got {self.total_weight_:.6g}"
+                f" and {more:.6g}."
+            )
 
     def _summed(self, X: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the sum of the rows' features."""
         if isinstance(self.feature_map_, FeatureMap):
             return self.feature_map_._weighted_sum(X, weights)
         blocks = slices(len(X), _ROWS)
-        return sum(weights[rows] @ self.feature_map_.transform(X[rows]) for rows in blocks)
+        return sum(weights[rows] @ self._bare.transform(X[rows]) for rows in blocks)
 
     def _moments(self, X: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the sums of the rows from the origin, of the weights and of what the map loses."""
         lost = 0.0
         for rows in slices(0 if self._is_random else len(X), _ROWS):
-            phi = self.feature_map_.transform(X[rows])
+            phi = self._bare.transform(X[rows])
             left = 1.0 - np.einsum("ij,ij->i", phi, phi)
             lost += weights[rows] @ np.sqrt(np.maximum(left, 0.0))
         shifted = sum(weights[r] @ (X[r] - self._origin) for r in slices(len(X), _ROWS))
@@ -354,7 +339,7 @@ class FeatureStore(DensityMemory):
         return {
             "n_features_in_": self.n_features_in_,
             "bandwidth_": self.bandwidth_,
-            "feature_map_": f"{self.feature_map_} ({joblib.hash(self.feature_map_)})",
+            "feature_map_": f"{self.feature_map_} ({fingerprint(self.feature_map_)})",
         }
 
     def _warn_if_noisy(self, X: np.ndarray) -> None:
@@ -376,14 +361,17 @@ class FeatureStore(DensityMemory):
 
     def _energy(self) -> FeatureEnergy:
         check_is_fitted(self)
-        middle, half = self._box.mean(axis=0), (self._box[1] - self._box[0]) / 2
+        low, high = self._box / 2
+        middle, half = low + high, high - low
+        with np.errstate(over="ignore"):
+            box = np.stack([middle - _ROOM * half, middle + _ROOM * half])
         return FeatureEnergy(
-            self.feature_map_,
+            self._bare,
             self.memory_vector_,
             self.bandwidth_,
             self._n_terms,
             self._lost,
-            np.stack([middle - _ROOM * half, middle + _ROOM * half]),
+            box,
             self.step,
         )
 

@@ -19,7 +19,8 @@ from ..bandwidths import RULES
 from ..dynamics import RetrievalResult, Settled, fixed_point
 from ..kernels import KERNELS
 from ._docs import shared
-from ._feature_store import FEATURE_MAPS, FeatureStore
+from ._feature_choice import FEATURE_MAPS
+from ._feature_store import FeatureStore
 from ._retrieval import recorded
 
 

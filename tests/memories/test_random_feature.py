@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 import skops.io
 from reference import gaussian_kernel
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skdam import GaussianMemory, RandomFeatureMemory
@@ -474,3 +476,70 @@ def test_offsets_and_scales_change_no_state():
         moved.partial_fit(X * scale + offset)
         back = (moved.transform(Q * scale + offset) - offset) / scale
         np.testing.assert_allclose(back, states, atol=1e-5)
+
+
+def test_far_clusters_are_told_apart():
+    corner = np.array([[0.0, 0.0], [1e8, 0.0], [1e8 + 1, 0.0], [1e8 + 2, 0.0]])
+    memory = memory_of(bandwidth=0.01).fit_map(corner).partial_fit(corner)
+    exact = GaussianMemory(0.01).fit(corner).score_samples(corner)
+    np.testing.assert_allclose(memory.score_samples(corner), exact, atol=0.1)
+    single = np.array([[0, 0], [1e4, 0], [2e4, 0], [20500, 0]], dtype=np.float32)
+    memory = memory_of(bandwidth=1.0).fit_map(single).partial_fit(single)
+    exact = GaussianMemory(1.0).fit(single).score_samples(single)
+    np.testing.assert_allclose(memory.score_samples(single), exact, atol=0.1)
+
+
+def test_single_precision_rows_meet_a_map_of_double():
+    rows = np.array([[1e7 + 1], [1e7 + 2], [1e7 + 2]])
+    double = memory_of(bandwidth=0.3).fit_map(rows)
+    single = copy.deepcopy(double).partial_fit(rows.astype(np.float32))
+    np.testing.assert_allclose(
+        single.score_samples(rows), double.partial_fit(rows).score_samples(rows), atol=1e-4
+    )
+
+
+def test_frames_as_output_and_frozen_maps_change_nothing():
+    plain = memory_of(n_components=20_000).fit(X)
+    with config_context(transform_output="pandas"):
+        framed = memory_of(n_components=20_000).fit(X)
+    np.testing.assert_array_equal(framed.memory_vector_, plain.memory_vector_)
+    frozen = RandomFeatureMemory(feature_map=FrozenEstimator(plain.feature_map_))
+    frozen = clone(frozen).partial_fit(X)
+    np.testing.assert_allclose(frozen.standard_error(Q), plain.standard_error(Q), rtol=1e-12)
+    assert frozen.merge(plain).n_memories_ == 2 * len(X)
+
+
+def test_weights_that_no_float_holds_are_refused():
+    memory = memory_of(n_components=32).fit_map(X).partial_fit(X, None, np.full(24, 1.2e306))
+    before = pickle.dumps(memory)
+    with pytest.raises(ValueError, match="finite sum"):
+        memory.partial_fit(X, None, np.full(24, 2e306))
+    assert pickle.dumps(memory) == before
+    with pytest.raises(ValueError, match="finite sum"):
+        memory.merge(memory)
+    assert pickle.dumps(memory) == before
+
+
+def test_a_warning_turned_into_an_error_undoes_the_fit():
+    memory = memory_of(n_components=32).fit_map(X[:3]).partial_fit(X[:3])
+    before = pickle.dumps(memory)
+    with pytest.raises(UserWarning, match="too few"):
+        memory.fit(X)
+    assert pickle.dumps(memory) == before
+
+
+def test_a_fitted_map_does_not_listen_to_new_parameters():
+    fourier = RandomFourierFeatures(64, random_state=0).fit(X)
+    before = fourier.transform(Q)
+    after = fourier.set_params(n_components=40, bandwidth=3.0).transform(Q)
+    np.testing.assert_array_equal(after, before)
+
+
+@quiet
+def test_the_bound_of_nystroem_holds_in_single_precision():
+    rows = np.random.default_rng(0).normal(size=(200, 3)).astype(np.float32)
+    for bandwidth in (3.0, 1e3, 1e5):
+        memory = memory_of("nystroem", 200, bandwidth=bandwidth).fit(rows)
+        estimate = memory._energy().estimate(rows.astype(np.float64))
+        exact = gaussian_kernel(rows.astype(np.float64), rows, bandwidth).sum(axis=1)
+        np.testing.assert_allclose(estimate.total, exact, rtol=1e-6)

@@ -1,0 +1,70 @@
+"""Which feature map a memory takes: one with a name, or one that it is given."""
+
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from .._math import distinct_rows
+from ..bandwidths import choose_bandwidth
+from ..feature_maps import (
+    FeatureMap,
+    NystroemFeatures,
+    PositiveRandomFeatures,
+    RandomFourierFeatures,
+)
+from ..kernels import KERNELS
+
+#: The maps that go by a name.
+FEATURE_MAPS: dict[str, type[FeatureMap]] = {
+    "fourier": RandomFourierFeatures,
+    "positive": PositiveRandomFeatures,
+    "nystroem": NystroemFeatures,
+}
+
+
+def named_map(
+    name: str,
+    bandwidth: float | str,
+    n_components: int,
+    random_state: int | np.random.RandomState | None,
+    X: np.ndarray,
+    weights: np.ndarray,
+) -> tuple[FeatureMap, float]:
+    """Return a map fitted to rows with positive weights, and its bandwidth."""
+    if isinstance(bandwidth, str):
+        rows = X.astype(np.float64)
+        bandwidth = choose_bandwidth(bandwidth, rows, weights, KERNELS["gaussian"])
+    settings = {"bandwidth": float(bandwidth), "random_state": random_state}
+    made = FEATURE_MAPS[name](n_components, **settings)
+    return made.fit(X, sample_weight=weights), float(bandwidth)
+
+
+def own_map(given: Any, bandwidth: float | str, X: np.ndarray) -> tuple[Any, float]:
+    """Return the map that was given, as it is if it is fitted, and its bandwidth."""
+    if isinstance(given, FrozenEstimator):
+        given = given.estimator
+    own = getattr(given, "bandwidth_", getattr(given, "bandwidth", bandwidth))
+    if isinstance(own, str):
+        raise ValueError(f"bandwidth={bandwidth!r}: the feature map has none, so pass a number.")
+    if bandwidth not in ("nearest", own):
+        raise ValueError(
+            f"bandwidth={bandwidth} is not that of the feature map, {own}: leave it out, or give"
+            " the map that one."
+        )
+    try:
+        check_is_fitted(given)
+    except NotFittedError:
+        given = clone(given).fit(X[distinct_rows(X)[0]])  # copies are weight, and no more
+    return given, float(own)
+
+
+def fingerprint(feature_map: Any) -> str:
+    """Return a hash of what was fitted, whatever the generator that drew it does next."""
+    fitted = {name: value for name, value in vars(feature_map).items() if name.endswith("_")}
+    fitted.pop("feature_names_in_", None)
+    return joblib.hash((type(feature_map).__name__, fitted or feature_map))
