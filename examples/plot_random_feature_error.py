@@ -77,8 +77,11 @@ for ax, beta in zip(axes, betas, strict=True):
             label = where if name == "orthogonal" else None
             ax.loglog(lengths, errors[beta, name, where], style, color=colour, label=label)
     ax.loglog(lengths, 0.3 * (lengths / 128) ** -0.5, color="0.8", linewidth=3, zorder=0)
-    ax.set(title=rf"$\beta = {beta:g}$", xlabel="features")
-axes[0].set(ylabel=r"median error of $\beta E$")
+    ax.set(title=f"β = {beta:g}", xlabel="features")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
+axes[0].set(ylabel="median error of βE")
 axes[0].legend(title="queries", frameon=False, loc="upper right")
 axes[1].plot([], [], "k-", label="orthogonal")
 axes[1].plot([], [], "k:", label="independent")

@@ -100,6 +100,9 @@ ax = axes[1, 1]
 ax.loglog(count, cost, "o-", label="random features")
 ax.loglog(count[:4], exact_cost, "o-", label="all memories, exactly")
 ax.set(title="what a score costs", xlabel="memories", ylabel="microseconds", ylim=(1, 1000))
+for axis in (ax.xaxis, ax.yaxis):
+    axis.set_major_formatter("{x:,g}")
+    axis.set_minor_formatter("")
 ax.legend(frameon=False)
 if picture:
     figure.savefig(picture, dpi=120)
