@@ -15,6 +15,7 @@ from ._log_sums import kernel_sums
 from ._math import SUM_ERROR, Floats, Integers, rounding_of_means
 from ._nearest import nearest
 from ._patterns import Patterns
+from ._sum_energy import SumEnergy
 from ._sums import KernelSums, Walk
 from .kernels import Kernel
 
@@ -27,7 +28,7 @@ _NEARBY = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class KernelEnergy:
+class KernelEnergy(SumEnergy):
     r"""Energy of a radial kernel over weighted memories.
 
     .. math:: E(x) = -\frac{1}{\beta} \log\Big(\epsilon + \sum_\mu w_\mu k(u_\mu)\Big),\qquad
@@ -89,19 +90,19 @@ class KernelEnergy:
         patterns = self.patterns
         return kernel_sums(patterns.search, patterns.weights, self.kernel, self.algorithm)
 
-    def value(self, X: Floats) -> Floats:
-        """Return E(x) in squared data units; +inf off the support if epsilon is 0.
+    @property
+    def unit(self) -> float:
+        """A power of two that weights are measured in."""
+        return self.patterns.unit
 
-        It is infinite or 0, too, where the number itself is not representable.
-        """
-        log_sum = self._log_sum(X)
-        # r in two factors: its square may not be representable where the product is
-        with np.errstate(over="ignore", under="ignore"):
-            return self.bandwidth * (0.0 - log_sum) * (self.bandwidth / self.kernel.curvature)
+    @property
+    def total_weight(self) -> float:
+        """The sum of all weights, in units."""
+        return float(self.patterns.weights.sum())
 
-    def log_density(self, X: Floats) -> Floats:
-        """Return log S - log(sum of weights) - log Z, the normalised log density (epsilon = 0)."""
-        return self._normalised(self.sums.log_sum(X), self.patterns.weights.sum())
+    def log_sum(self, X: Floats) -> Floats:
+        """Return log(S / unit) at each row, -inf off the support."""
+        return self.sums.log_sum(X)
 
     def left_out(self, index: Integers | None = None, error: float = SUM_ERROR) -> Floats:
         """Return the log density of each distinct memory, or some, under all the others."""
@@ -110,7 +111,7 @@ class KernelEnergy:
         before, after = np.cumsum(weights), np.cumsum(weights[::-1])[::-1]
         others = np.append(0.0, before[:-1]) + np.append(after[1:], 0.0)  # no difference: exact
         log_sum = self.sums.log_sum(rows[index], skip=index, error=error)
-        return self._normalised(log_sum, others[index])
+        return self._normalised(log_sum, others[index], rows.shape[1])
 
     def gradient(self, X: Floats) -> Floats:
         r"""Return the gradient of E in data units; 0 off the support.
@@ -186,14 +187,3 @@ class KernelEnergy:
             same = distance <= _NEARBY * self.bandwidth
             same[same] = self.sums.share(X[same], index[same]) > _MAJORITY
         return np.where(same, self.patterns.first[index], -1)
-
-    def _log_sum(self, X: Floats) -> Floats:
-        """Return log(epsilon + S(x))."""
-        log_sum = self.sums.log_sum(X) + np.log(self.patterns.unit)
-        return np.logaddexp(np.log(self.epsilon), log_sum) if self.epsilon > 0 else log_sum
-
-    def _normalised(self, log_sum: Floats, weight: Floats | float) -> Floats:
-        log_normaliser = self.kernel.log_normaliser(
-            self.patterns.points.rows.shape[1], self.bandwidth
-        )
-        return log_sum - (np.log(weight) + log_normaliser)

@@ -1,17 +1,15 @@
-"""Kernel memories in shards: every step, sum and nearest memory reduced over all of them."""
+"""Kernel memories in shards, which answer as one."""
 
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from .._math import Floats
 from .._validation import check_rows
-from ..dynamics import fixed_point
 from ..memories._kernel_base import BaseKernelMemory
+from ..memories._retrieval import Retrieval
+from ._shards import ShardedEnergy
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,20 +79,10 @@ class ShardedMemory:
         ConvergenceWarning
             Once per call, with the number of queries that `max_iter` cut short.
         """
-        settings = self.memory._settings()
-        if settings.dynamics != "mean_shift":
-            raise ValueError(f"Shards know dynamics='mean_shift' alone, not {settings.dynamics!r}.")
-        queries = self._checked(X)
-        start, covered = queries.copy(), np.isfinite(self.log_sum(queries))
-        if settings.outside == "raise" and not covered.all():
-            raise ValueError(f"{np.sum(~covered)} of {len(covered)} queries lie off the support.")
-        if settings.outside == "nearest" and not covered.all():
-            start[~covered] = self.nearest(queries[~covered])
-        settled = fixed_point(self, start, max_iter=self.memory.max_iter, tol=settings.tol)
-        self._report(settled.converged)
-        state = settled.state
-        if settings.outside == "nan":
-            state = np.where(covered[:, None], state, np.nan)
+        queries, retrieval = self._checked(X), self._retrieval()
+        settled, in_support = retrieval.settle(queries)
+        retrieval.report(in_support, settled.converged)
+        state = retrieval.hide(settled.state, in_support)
         return state.astype(_kept(np.asarray(X).dtype), copy=False)
 
     def score_samples(self, X: Any) -> np.ndarray:
@@ -113,9 +101,7 @@ class ShardedMemory:
         ValueError
             If `X` is out of range.
         """
-        kernel = self.memory._settings().kernel
-        log_normaliser = kernel.log_normaliser(self.n_features, self.bandwidth)
-        return self.log_sum(self._checked(X)) - (np.log(self.total_weight) + log_normaliser)
+        return self._energy().log_density(self._checked(X))
 
     def energy(self, X: Any) -> np.ndarray:
         """Return the energy of each row in squared data units, +inf off the support.
@@ -133,42 +119,25 @@ class ShardedMemory:
         ValueError
             If `X` is out of range.
         """
+        return self._energy().value(self._checked(X))
+
+    def _energy(self) -> ShardedEnergy:
         settings = self.memory._settings()
-        log_sum = self.log_sum(self._checked(X))
-        if settings.epsilon > 0:
-            log_sum = np.logaddexp(np.log(settings.epsilon), log_sum)
-        return self.bandwidth * (0.0 - log_sum) * (self.bandwidth / settings.kernel.curvature)
+        return ShardedEnergy(
+            self.shards, settings.kernel, self.bandwidth, settings.epsilon, self.total_weight
+        )
 
-    def step(self, X: Floats) -> Floats:
-        """Return the next states of mean shift; those off the support stay."""
-        means, log_mass = (np.array(part) for part in zip(*self._ask(_pull, X), strict=True))
-        heaviest, rows = log_mass.argmax(axis=0), np.arange(len(X))
-        peak = log_mass[heaviest, rows]
-        active = np.isfinite(peak)
-        share = np.exp(log_mass - np.where(active, peak, 0.0))
-        share /= np.where(active, share.sum(axis=0), 1.0)
-        anchor = means[heaviest, rows]  # no state: the same active sets have the same mean
-        return np.where(active[:, None], anchor + _weighted(share, means - anchor), X)
-
-    def log_sum(self, X: Floats) -> Floats:
-        """Return log S at each row."""
-        return np.logaddexp.reduce(self._ask(_log_sum, X), axis=0)
-
-    def nearest(self, X: Floats) -> Floats:
-        """Return the memory nearest to each row; of equals the first in lexicographic order."""
-        best, least = np.empty_like(X), np.full(len(X), np.inf)
-        for memory, distance in self._ask(_nearest, X):
-            for i in np.flatnonzero(distance <= least):
-                if distance[i] < least[i] or tuple(memory[i]) < tuple(best[i]):
-                    best[i], least[i] = memory[i], distance[i]
-        return best
-
-    def _ask(self, question: Callable, X: Floats) -> list:
-        """Return what each shard answers."""
-        import dask
-
-        asked, rows = dask.delayed(question), dask.delayed(X, traverse=False)
-        return list(dask.compute(*(asked(shard, rows) for shard in self.shards)))
+    def _retrieval(self) -> Retrieval:
+        settings = self.memory._settings()
+        if settings.dynamics != "mean_shift":
+            raise ValueError(f"Shards know dynamics='mean_shift' alone, not {settings.dynamics!r}.")
+        return Retrieval(
+            self._energy(),
+            settings.dynamics,
+            settings.outside,
+            self.memory.max_iter,
+            settings.tol,
+        )
 
     def _checked(self, X: Any) -> Floats:
         rows = check_rows(X)
@@ -176,35 +145,7 @@ class ShardedMemory:
             raise ValueError(f"X has {rows.shape[1]} features, but the shards {self.n_features}.")
         return rows
 
-    def _report(self, converged: np.ndarray) -> None:
-        if self.memory.max_iter > 1 and not converged.all():
-            warnings.warn(
-                f"{np.sum(~converged)} of {len(converged)} queries were still moving after"
-                f" max_iter={self.memory.max_iter} steps.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-
-
-def _weighted(share: Floats, away: Floats) -> Floats:
-    return np.einsum("sn,snd->nd", share, away)
-
 
 def _kept(dtype: np.dtype) -> np.dtype:
     """Return the dtype of states: float32 stays."""
     return np.dtype(np.float32 if dtype == np.float32 else np.float64)
-
-
-def _pull(shard: BaseKernelMemory, X: Floats) -> tuple[Floats, Floats]:
-    pull = shard._energy().sums.pull(X)
-    return pull.mean, pull.log_mass
-
-
-def _log_sum(shard: BaseKernelMemory, X: Floats) -> Floats:
-    energy = shard._energy()
-    return energy.sums.log_sum(X) + np.log(energy.patterns.unit)
-
-
-def _nearest(shard: BaseKernelMemory, X: Floats) -> tuple[Floats, Floats]:
-    memory = shard._energy().nearest(X)
-    return memory, np.linalg.norm(memory - X, axis=1)

@@ -11,7 +11,6 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
@@ -76,16 +75,6 @@ class Memory(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
 
     def __sklearn_is_fitted__(self) -> bool:
         return "memories_" in vars(self)
-
-    def _report_moving(self, converged: np.ndarray, stacklevel: int = 3) -> None:
-        """Warn of queries that `max_iter` cut short."""
-        if not converged.all():
-            warnings.warn(
-                f"{np.sum(~converged)} of {len(converged)} queries were still moving after"
-                f" max_iter={self.max_iter} steps. Raise max_iter (or tol, if there is one).",
-                ConvergenceWarning,
-                stacklevel=stacklevel,
-            )
 
     def _split(self, work: Callable[[slice], Part], n_rows: int) -> list[Part]:
         """Do `work` on slices of the rows, over `n_jobs` threads; slices do not change a result."""

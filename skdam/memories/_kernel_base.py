@@ -2,20 +2,18 @@
 
 from __future__ import annotations  # help() then shows ArrayLike, not its expansion
 
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._validation import check_count, check_known, check_rows
 from ..dynamics import RetrievalResult
 from ._kernel_store import KernelStore
-from ._retrieval import Retrieval, check_dynamics
+from ._retrieval import KernelRetrieval, check_dynamics
 
 
 class BaseKernelMemory(KernelStore):
@@ -50,7 +48,7 @@ class BaseKernelMemory(KernelStore):
         retrieval, queries = self._retrieval(), X.astype(np.float64, copy=False)
         parts = self._split(lambda rows: retrieval.settle(queries[rows]), len(X))
         in_support = np.concatenate([part[1] for part in parts])
-        self._report(in_support, np.concatenate([part[0].converged for part in parts]))
+        retrieval.report(in_support, np.concatenate([part[0].converged for part in parts]))
         state = np.concatenate([part[0].state for part in parts])
         return retrieval.hide(state, in_support).astype(X.dtype, copy=False)
 
@@ -96,7 +94,7 @@ class BaseKernelMemory(KernelStore):
             return retrieval.describe(*retrieval.settle(queries[rows], held, record))
 
         result = RetrievalResult.join(self._split(work, len(X)))
-        self._report(result.in_support, result.converged)
+        retrieval.report(result.in_support, result.converged)
         state = retrieval.hide(result.state, result.in_support, known)
         return replace(result, state=state.astype(X.dtype, copy=False))
 
@@ -191,10 +189,10 @@ class BaseKernelMemory(KernelStore):
         drawn = self.memories_[parent] + self.bandwidth_ * direction
         return drawn.astype(self.memories_.dtype, copy=False)
 
-    def _retrieval(self) -> Retrieval:
+    def _retrieval(self) -> KernelRetrieval:
         settings = self._settings()
         check_dynamics(settings.dynamics, settings.kernel)
-        return Retrieval(
+        return KernelRetrieval(
             self._energy(), settings.dynamics, settings.outside, self.max_iter, settings.tol
         )
 
@@ -202,23 +200,6 @@ class BaseKernelMemory(KernelStore):
         X = check_rows(X, self)
         parts = self._split(lambda rows: formula(X[rows].astype(np.float64, copy=False)), len(X))
         return np.concatenate(parts)
-
-    def _report(self, in_support: np.ndarray, converged: np.ndarray) -> None:
-        if self._settings().outside == "raise" and not in_support.all():
-            raise ValueError(
-                f"{np.sum(~in_support)} of {len(in_support)} queries lie off the support: no memory"
-                f" within bandwidth_={self.bandwidth_:.6g}, the first in row"
-                f" {np.argmin(in_support)}. Widen `bandwidth` or choose another `outside`."
-            )
-        one_step = self.max_iter == 1 and self.dynamics == "mean_shift"
-        if not (one_step or converged.all()):
-            each = " for each memory" if self.dynamics == "flow" else ""
-            warnings.warn(
-                f"{np.sum(~converged)} of {len(converged)} queries were still moving after"
-                f" max_iter={self.max_iter} steps{each}. Raise max_iter (or tol, if there is one).",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
 
 
 def check_memory(memory: BaseKernelMemory) -> BaseKernelMemory:

@@ -21,7 +21,7 @@ from ..kernels import KERNELS
 from ._docs import shared
 from ._feature_choice import FEATURE_MAPS
 from ._feature_store import FeatureStore
-from ._retrieval import recorded
+from ._retrieval import recorded, report_moving
 
 
 @shared()
@@ -363,4 +363,4 @@ class RandomFeatureMemory(FeatureStore):
                 UserWarning,
                 stacklevel=stacklevel,
             )
-        self._report_moving(converged, stacklevel + 1)
+        report_moving(converged, self.max_iter, stacklevel)

@@ -1,13 +1,16 @@
 """How a kernel memory retrieves: where a query starts, where it ends, and what is told of it."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import InvalidParameterError
 
 from .._math import row_blocks
+from .._sum_energy import SumEnergy
 from .._sums import Walk
 from ..dynamics import RetrievalResult, Settled, fixed_point, gradient_flow
 from ..energies import KernelEnergy
@@ -42,11 +45,22 @@ def recorded(
     return replace(result, trajectory=trajectory, energies=energies)
 
 
+def report_moving(converged: np.ndarray, max_iter: int, stacklevel: int, each: str = "") -> None:
+    """Warn of queries that `max_iter` cut short."""
+    if not converged.all():
+        warnings.warn(
+            f"{np.sum(~converged)} of {len(converged)} queries were still moving after"
+            f" max_iter={max_iter} steps{each}. Raise max_iter (or tol, if there is one).",
+            ConvergenceWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
 @dataclass(frozen=True)
 class Retrieval:
     """One retrieval: the energy, and the estimator's parameters that steer it."""
 
-    energy: KernelEnergy
+    energy: SumEnergy
     dynamics: str
     outside: str
     max_iter: int
@@ -58,9 +72,12 @@ class Retrieval:
         """Return where float64 queries end, and whether they lay on the support."""
         walk = self.energy.walk(len(X))
         start, in_support = self._start(X, known, walk)
-        if self.dynamics == "flow":
-            return self._flow(start, known, record), in_support
-        settled = fixed_point(
+        return self._moved(start, walk, known, record), in_support
+
+    def _moved(
+        self, start: np.ndarray, walk: Walk, known: np.ndarray | None, record: bool
+    ) -> Settled:
+        return fixed_point(
             self.energy,
             start,
             max_iter=self.max_iter,
@@ -69,39 +86,19 @@ class Retrieval:
             record=record,
             step=walk.step,
         )
-        return settled, in_support
 
-    def _flow(self, start: np.ndarray, known: np.ndarray | None, record: bool) -> Settled:
-        """Follow the flow, block by block: it carries who is a member of what."""
-        n_patterns = len(self.energy.patterns.first)
-        most = self.max_iter * n_patterns
-        parts = [
-            gradient_flow(
-                self.energy.flow(rows.stop - rows.start),
-                start[rows],
-                max_iter=most,
-                held=None if known is None else known[rows],
-                record=record,
+    def report(self, in_support: np.ndarray, converged: np.ndarray, stacklevel: int = 3) -> None:
+        """Raise for queries off the support where that was asked for; warn of those cut short."""
+        if self.outside == "raise" and not in_support.all():
+            raise ValueError(
+                f"{np.sum(~in_support)} of {len(in_support)} queries lie off the support: no memory"
+                f" within bandwidth_={self.energy.bandwidth:.6g}, the first in row"
+                f" {np.argmin(in_support)}. Widen `bandwidth` or choose another `outside`."
             )
-            for rows in row_blocks(len(start), 64 * n_patterns, most=FLOW_ROWS)
-        ]
-        return Settled.join(parts)
-
-    def describe(self, settled: Settled, in_support: np.ndarray) -> RetrievalResult:
-        """Return all there is to tell of settled queries."""
-        result = RetrievalResult(
-            settled.state,
-            self.energy.value(settled.state),
-            settled.n_iter,
-            settled.converged,
-            in_support,
-            self.energy.recalled(settled.state),
-            partial(self.energy.members, settled.state),
-        )
-        result = recorded(result, settled, self.energy.value)
-        if settled.history and self.dynamics == "flow":
-            return replace(result, times=settled.times())
-        return result
+        if self.dynamics == "flow":
+            report_moving(converged, self.max_iter, stacklevel, " for each memory")
+        elif self.max_iter > 1:  # a single step is asked for as such
+            report_moving(converged, self.max_iter, stacklevel)
 
     def hide(
         self, state: np.ndarray, in_support: np.ndarray, known: np.ndarray | None = None
@@ -137,3 +134,49 @@ class Retrieval:
         if rows.any():
             nearest = self.energy.nearest(start[rows], None if known is None else known[rows])
             start[rows] = np.where(free[rows], nearest, start[rows])
+
+
+@dataclass(frozen=True)
+class KernelRetrieval(Retrieval):
+    """A retrieval from memories that are all at hand."""
+
+    energy: KernelEnergy
+
+    def _moved(
+        self, start: np.ndarray, walk: Walk, known: np.ndarray | None, record: bool
+    ) -> Settled:
+        if self.dynamics == "flow":
+            return self._flow(start, known, record)
+        return super()._moved(start, walk, known, record)
+
+    def _flow(self, start: np.ndarray, known: np.ndarray | None, record: bool) -> Settled:
+        """Follow the flow, block by block: it carries who is a member of what."""
+        n_patterns = len(self.energy.patterns.first)
+        most = self.max_iter * n_patterns
+        parts = [
+            gradient_flow(
+                self.energy.flow(rows.stop - rows.start),
+                start[rows],
+                max_iter=most,
+                held=None if known is None else known[rows],
+                record=record,
+            )
+            for rows in row_blocks(len(start), 64 * n_patterns, most=FLOW_ROWS)
+        ]
+        return Settled.join(parts)
+
+    def describe(self, settled: Settled, in_support: np.ndarray) -> RetrievalResult:
+        """Return all there is to tell of settled queries."""
+        result = RetrievalResult(
+            settled.state,
+            self.energy.value(settled.state),
+            settled.n_iter,
+            settled.converged,
+            in_support,
+            self.energy.recalled(settled.state),
+            partial(self.energy.members, settled.state),
+        )
+        result = recorded(result, settled, self.energy.value)
+        if settled.history and self.dynamics == "flow":
+            return replace(result, times=settled.times())
+        return result
