@@ -1,6 +1,7 @@
 """On real workers: processes that may die, and that cannot hold the whole."""
 
 import os
+import threading
 
 import dask
 import dask.array as da
@@ -34,9 +35,12 @@ def test_workers_answer_as_one_machine_and_may_die(client):
     sharded = distributed.fit(EpanechnikovMemory(0.6), LAZY)
     states = sharded.transform(X[:50] + 0.1)
     np.testing.assert_allclose(states, whole.transform(X[:50] + 0.1), rtol=1e-12, atol=1e-12)
-    pids = client.run(os.getpid)
-    os.kill(next(iter(pids.values())), 9)
+    victim = next(iter(client.run(os.getpid).values()))
+    death = threading.Timer(0.1, os.kill, (victim, 9))
+    death.start()
     np.testing.assert_array_equal(sharded.transform(X[:50] + 0.1), states)
+    assert death.finished.is_set()  # while the steps were being made
+    assert victim not in client.run(os.getpid).values()
     lazy = distributed.score_samples(whole, LAZY).compute()
     np.testing.assert_allclose(lazy, whole.score_samples(X), rtol=1e-12)
     search = GridSearchCV(GaussianMemory(), {"bandwidth": [0.2, 0.4, 0.8]})
