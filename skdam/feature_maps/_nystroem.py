@@ -3,11 +3,12 @@
 from typing import ClassVar
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.kernel_approximation import Nystroem
 from sklearn.metrics.pairwise import rbf_kernel
 
 from .._math import Floats, distinct_rows
-from ._base import FeatureMap, Rows
+from ._base import FeatureMap, Rows, mean
 
 
 class NystroemFeatures(FeatureMap):
@@ -35,6 +36,10 @@ class NystroemFeatures(FeatureMap):
         The inverse square root of their kernel matrix.
     centre_ : ndarray of shape (D,)
         The mean of the rows that were fitted.
+    bandwidth_ : float
+        Sigma, as it was fitted.
+    n_components_ : int
+        `n_components`, as it was fitted.
     n_features_in_ : int
         Number of features D.
     feature_names_in_ : ndarray of shape (D,)
@@ -79,8 +84,10 @@ class NystroemFeatures(FeatureMap):
         return 1.0
 
     def _draw(self, z: Rows, weights: Floats, rng: np.random.RandomState) -> None:
-        z = self._in_bandwidths(z[weights > 0]).astype(np.float64, copy=False)
-        z = z[distinct_rows(z)[0]]  # the same landmarks whatever the order and the copies
+        rows = (z.toarray() if issparse(z) else z)[weights > 0]
+        first, place = distinct_rows(rows)  # the same landmarks whatever the order and the copies
+        self.centre_ = mean(rows[first], np.bincount(place, weights[weights > 0]))
+        z = self._in_bandwidths(rows[first]).astype(np.float64, copy=False)
         n_landmarks = min(self.n_components_, len(z))
         nystroem = Nystroem(gamma=0.5, n_components=n_landmarks, random_state=rng).fit(z)
         self.landmarks_ = nystroem.components_
