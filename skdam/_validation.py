@@ -93,6 +93,7 @@ def check_rows_or_csr(
 
 def check_vectors(V: ArrayLike, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
     """Return finite vectors, one for each row; a single one counts for all of them."""
+    _refuse_silent_casts(V, "V")
     vectors = check_array(V, ensure_2d=False, allow_nd=True, dtype=FLOATS, input_name="V")
     if vectors.shape not in (shape, shape[1:]):
         raise ValueError(f"V must have shape {shape[1:]} or {shape}, got {vectors.shape}.")

@@ -229,3 +229,16 @@ def test_vectors_of_the_wrong_shape_are_refused():
             fourier.pullback(Y, V)
     with pytest.raises(ValueError, match="NaN"):
         fourier.pullback(Y, np.full(8, np.nan))
+
+
+def test_landmarks_do_not_depend_on_the_order_of_rows():
+    rows = np.random.default_rng(0).normal(size=(300, 2))
+    order = np.random.default_rng(1).permutation(300)
+    first, second = (NystroemFeatures(100, random_state=0).fit(r) for r in (rows, rows[order]))
+    np.testing.assert_array_equal(first.transform(rows), second.transform(rows))
+
+
+def test_masked_vectors_are_refused():
+    fourier = RandomFourierFeatures(4, random_state=0).fit([[0.0], [1.0]])
+    with pytest.raises(TypeError, match="V is a masked array"):
+        fourier.pullback([[0.0]], np.ma.masked_array(np.ones(4), [1, 0, 0, 0]))

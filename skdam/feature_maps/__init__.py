@@ -4,13 +4,12 @@ A map has ``transform``, and the pullback of a vector v through its Jacobian, ``
 the gradient of ``<phi(x), v>``.
 """
 
-from ._base import Bare, FeatureMap
+from ._base import FeatureMap
 from ._error import kernel_sum_variance, n_components_for
 from ._nystroem import NystroemFeatures
 from ._random import PositiveRandomFeatures, RandomFourierFeatures
 
 __all__ = [
-    "Bare",
     "FeatureMap",
     "NystroemFeatures",
     "PositiveRandomFeatures",

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -214,22 +213,3 @@ def mean(X: Rows, weights: Floats) -> Floats:
     shares = (weights / weights.sum()).astype(X.dtype)
     with np.errstate(under="ignore"):
         return np.asarray(shares @ X).ravel()
-
-
-@dataclass(frozen=True)
-class Bare:
-    """A map for rows that were checked before: no names, no frames, and arrays whatever is set."""
-
-    features: Any
-
-    def transform(self, X: Floats) -> Floats:
-        """Return the features of each row."""
-        if isinstance(self.features, FeatureMap):
-            return self.features._features(X)
-        return np.asarray(self.features.transform(X))
-
-    def pullback(self, X: Floats, V: Floats) -> Floats:
-        """Return the gradient of ``<phi(x), v>`` at each row."""
-        if isinstance(self.features, FeatureMap):
-            return self.features._gradient(X, np.broadcast_to(V, (len(X), len(V))))
-        return self.features.pullback(X, V)

@@ -70,6 +70,10 @@ class RandomFourierFeatures(_RandomFeatures):
         Omega, in radians per bandwidth, in the dtype of the rows that were fitted.
     centre_ : ndarray of shape (D,)
         c, the mean of these rows.
+    bandwidth_ : float
+        Sigma, as it was fitted.
+    n_components_ : int
+        `n_components`, as it was fitted.
     n_features_in_ : int
         Number of features D.
     feature_names_in_ : ndarray of shape (D,)
@@ -146,6 +150,10 @@ class PositiveRandomFeatures(_RandomFeatures):
         Omega, in 1 / bandwidth, in the dtype of the rows that were fitted.
     centre_ : ndarray of shape (D,)
         c, the mean of these rows.
+    bandwidth_ : float
+        Sigma, as it was fitted.
+    n_components_ : int
+        `n_components`, as it was fitted.
     n_features_in_ : int
         Number of features D.
     feature_names_in_ : ndarray of shape (D,)

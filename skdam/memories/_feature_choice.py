@@ -1,5 +1,6 @@
 """Which feature map a memory takes: one with a name, or one that it is given."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import joblib
@@ -9,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from .._math import distinct_rows
+from .._math import Floats, distinct_rows
 from ..bandwidths import choose_bandwidth
 from ..feature_maps import (
     FeatureMap,
@@ -68,3 +69,22 @@ def fingerprint(feature_map: Any) -> str:
     fitted = {name: value for name, value in vars(feature_map).items() if name.endswith("_")}
     fitted.pop("feature_names_in_", None)
     return joblib.hash((type(feature_map).__name__, fitted or feature_map))
+
+
+@dataclass(frozen=True)
+class Bare:
+    """A map for rows that were checked before: no names, no frames, and arrays whatever is set."""
+
+    features: Any
+
+    def transform(self, X: Floats) -> Floats:
+        """Return the features of each row."""
+        if isinstance(self.features, FeatureMap):
+            return self.features._features(X)
+        return np.asarray(self.features.transform(X))
+
+    def pullback(self, X: Floats, V: Floats) -> Floats:
+        """Return the gradient of ``<phi(x), v>`` at each row."""
+        if isinstance(self.features, FeatureMap):
+            return self.features._gradient(X, np.broadcast_to(V, (len(X), len(V))))
+        return self.features.pullback(X, V)

@@ -21,13 +21,10 @@ from .._validation import (
     check_weights,
 )
 from ..bandwidths import beta_from_bandwidth
-from ..feature_maps import (
-    Bare,
-    FeatureMap,
-)
+from ..feature_maps import FeatureMap
 from ..kernels import KERNELS
 from ._base import DensityMemory
-from ._feature_choice import fingerprint, named_map, own_map
+from ._feature_choice import Bare, fingerprint, named_map, own_map
 
 #: How much wider than the memories' box the one is that no step leaves.
 _ROOM = 2.0

@@ -195,7 +195,7 @@ def test_with_enough_features_patterns_come_back():
     patterns = binary(50, 64)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # 16384 are enough, and nothing is said
-        memory = memory_of(n_components=16_384, bandwidth=30**-0.5).fit(patterns)
+        memory = memory_of(n_components=16_384, bandwidth=30**-0.5, max_iter=30).fit(patterns)
     damaged = np.vstack([flipped(patterns, 6, seed) for seed in range(4)])
     states = memory.transform(damaged)
     corner = np.abs(states - np.tile(patterns, (4, 1))) < patterns.max() / 2
@@ -455,7 +455,7 @@ def test_answers_do_not_depend_on_threads_batches_or_pickling(feature_map):
 @every_map
 def test_frames_and_files_keep_the_memory(feature_map):
     frame = pd.DataFrame(X, columns=list("abcde"))
-    memory = memory_of(feature_map, 60_000, bandwidth=2.0).fit(frame)  # no word about names
+    memory = memory_of(feature_map, 9000, bandwidth=2.0).fit(frame)  # no word about names
     data = skops.io.dumps(memory)
     trusted = skops.io.get_untrusted_types(data=data)
     assert [name.split(".")[-1] for name in trusted].count("RandomFeatureMemory") == 1
