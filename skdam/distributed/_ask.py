@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from ..memories._base import Memory
 from ._blocks import by_blocks, row_blocks
@@ -27,8 +28,10 @@ def transform(memory: Memory | ShardedMemory, X: Any) -> Any:
     ------
     TypeError
         If `X` is no Dask array.
+    NotFittedError
+        If the memory is not fitted.
     ValueError
-        If a block is out of range.
+        If `X` has no rows or another number of features, or a block is out of range.
 
     Examples
     --------
@@ -60,8 +63,10 @@ def score_samples(memory: Memory | ShardedMemory, X: Any) -> Any:
     ------
     TypeError
         If `X` is no Dask array.
+    NotFittedError
+        If the memory is not fitted.
     ValueError
-        If a block is out of range.
+        If `X` has no rows or another number of features, or a block is out of range.
 
     Examples
     --------
@@ -91,8 +96,10 @@ def energy(memory: Memory | ShardedMemory, X: Any) -> Any:
     ------
     TypeError
         If `X` is no Dask array.
+    NotFittedError
+        If the memory is not fitted.
     ValueError
-        If a block is out of range.
+        If `X` has no rows or another number of features, or a block is out of range.
 
     Examples
     --------
@@ -110,6 +117,9 @@ def _answer(name: str, memory: Memory | ShardedMemory, X: Any, width: int | None
     import dask.array as da
 
     blocks = row_blocks(X)
+    n_features = _n_features(memory)
+    if X.shape[1] != n_features:
+        raise ValueError(f"X has {X.shape[1]} features, but the memory {n_features}.")
     if not isinstance(memory, ShardedMemory):
         kept = np.float32 if width and X.dtype == np.float32 else np.float64
         return by_blocks(_ANSWERS[name], memory, X, width, kept)
@@ -117,6 +127,13 @@ def _answer(name: str, memory: Memory | ShardedMemory, X: Any, width: int | None
     sizes = tuple(len(answer) for answer in answers)
     joined = np.concatenate(answers)
     return da.from_array(joined, chunks=(sizes,) if width is None else (sizes, -1))
+
+
+def _n_features(memory: Memory | ShardedMemory) -> int:
+    if isinstance(memory, ShardedMemory):
+        return memory.n_features
+    check_is_fitted(memory)
+    return int(memory.n_features_in_)
 
 
 def _transform(memory: Memory, block: np.ndarray) -> np.ndarray:

@@ -16,6 +16,8 @@ def row_blocks(X: Any) -> list:
         raise ValueError(f"X must have 2 dimensions, got shape {X.shape}.")
     if np.isnan(X.shape).any():
         raise ValueError(f"X has blocks of unknown size, {X.chunks}: call compute_chunk_sizes().")
+    if not X.shape[0]:
+        raise ValueError(f"X has no rows: shape {X.shape}.")
     return [block for block, n in zip(_whole_rows(X), X.chunks[0], strict=True) if n]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sklearn.base import clone
 
-from .._validation import POSITIVE, all_or_nothing
+from .._validation import all_or_nothing, check_rows
 from ..memories._base import Memory
 from ..memories._feature_store import FeatureStore
 from ..memories._kernel_base import BaseKernelMemory
@@ -38,7 +38,13 @@ def fit(memory: Memory, X: Any) -> Memory | ShardedMemory:
     TypeError
         If `X` is no Dask array, or the memory of another kind.
     ValueError
-        If a kernel memory's bandwidth is a rule, or a block is out of range.
+        If a kernel memory's bandwidth is a rule, `X` has no rows, or a parameter or a block is out
+        of range.
+
+    Warns
+    -----
+    UserWarning
+        If the features are too few for so many memories, as `RandomFeatureMemory.fit`.
 
     Examples
     --------
@@ -73,6 +79,7 @@ def _fit_features(memory: FeatureStore, X: Any) -> FeatureStore:
             groups = [parts[i : i + _BRANCHES] for i in range(0, len(parts), _BRANCHES)]
             parts = [dask.delayed(_merged)(group) for group in groups]
         memory.__dict__.update(vars(parts[0].compute()))
+        memory._warn_if_noisy(check_rows(blocks[0].compute()), stacklevel=4)
         return memory
 
 
@@ -90,7 +97,8 @@ def _merged(parts: list[FeatureStore]) -> FeatureStore:
 def _fit_shards(memory: BaseKernelMemory, X: Any) -> ShardedMemory:
     import dask
 
-    if not POSITIVE.is_satisfied_by(memory.bandwidth):
+    memory._validate_params()
+    if isinstance(memory.bandwidth, str):
         raise ValueError(
             f"bandwidth={memory.bandwidth!r}: a rule needs all rows in one place. Pass a number,"
             " which the rule may find in a part of the rows."

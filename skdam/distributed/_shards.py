@@ -11,6 +11,8 @@ from .._sums import Pull, Walk
 from ..kernels import Kernel
 from ..memories._kernel_base import BaseKernelMemory
 
+_TINY = np.finfo(np.float64).tiny
+
 
 @dataclass(frozen=True, eq=False)
 class ShardedEnergy(SumEnergy):
@@ -105,4 +107,5 @@ def _log_sum(shard: BaseKernelMemory, X: Floats) -> Floats:
 def _nearest(shard: BaseKernelMemory, X: Floats, known: Floats | None) -> tuple[Floats, Floats]:
     memory = shard._energy().nearest(X, known)
     away = memory - X if known is None else np.where(known, memory - X, 0.0)
-    return memory, np.linalg.norm(away, axis=1)
+    scale = np.maximum(np.abs(away).max(axis=1), _TINY)  # squares may not be representable
+    return memory, scale * np.linalg.norm(away / scale[:, None], axis=1)

@@ -339,7 +339,7 @@ class FeatureStore(DensityMemory):
             "feature_map_": f"{self.feature_map_} ({fingerprint(self.feature_map_)})",
         }
 
-    def _warn_if_noisy(self, X: np.ndarray) -> None:
+    def _warn_if_noisy(self, X: np.ndarray, stacklevel: int = 3) -> None:
         probes = X[:: -(-len(X) // _PROBES)].astype(np.float64)
         estimate = self._energy().estimate(probes)
         share = float(np.median(estimate.error / estimate.floored))
@@ -353,7 +353,7 @@ class FeatureStore(DensityMemory):
                 f" bandwidth_={self.bandwidth_:.6g}: at a memory the kernel sum is known to"
                 f" {share:.0%}, where 1/{_CLEAR:.0f} is clear. {advice}.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=stacklevel,
             )
 
     def _energy(self) -> FeatureEnergy:

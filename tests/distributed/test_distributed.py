@@ -6,6 +6,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 
 from skdam import (
     EmergentSampler,
@@ -74,6 +75,7 @@ def test_functions_of_shards_and_of_memories_agree(memory):
         np.testing.assert_allclose(ask(sharded, ASKED).compute(), expected, rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.filterwarnings("ignore:.*too few")
 def test_random_features_are_added_up_where_they_are():
     local = RandomFeatureMemory(0.8, 256, random_state=0).fit_map(X[:100])
     memory = distributed.fit(copy.deepcopy(local), LAZY)
@@ -117,6 +119,14 @@ def test_shards_end_at_exact_fixed_points():
             ValueError,
             "2 features, but the shards 3",
         ),
+        (lambda: distributed.fit(GaussianMemory(0.5), LAZY[:0]), ValueError, "no rows"),
+        (lambda: distributed.fit(GaussianMemory(0.0), LAZY), ValueError, "'bandwidth' parameter"),
+        (lambda: distributed.energy(GaussianMemory(0.5), LAZY), NotFittedError, "not fitted"),
+        (
+            lambda: distributed.transform(GaussianMemory(0.5).fit(X), LAZY[:, :2]),
+            ValueError,
+            "2 features, but the memory 3",
+        ),
         (
             lambda: distributed.fit(EpanechnikovMemory(0.6, outside="raise"), LAZY).transform(Q),
             ValueError,
@@ -148,3 +158,19 @@ def test_any_scheduler_gives_the_same():
     states = sharded.transform(Q)
     with dask.config.set(scheduler="synchronous"):
         np.testing.assert_array_equal(sharded.transform(Q), states)
+
+
+def test_too_few_features_are_told_of():
+    with pytest.warns(UserWarning, match="features are too few for 600") as told:
+        distributed.fit(RandomFeatureMemory(0.1, 16, random_state=0), LAZY)
+    assert told[0].filename == __file__
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-200])
+def test_the_nearest_memory_is_that_of_all_shards(scale):
+    rows, queries = X * scale, Q * scale
+    memory = EpanechnikovMemory(1e-3 * scale)
+    sharded = distributed.fit(memory, da.from_array(rows, chunks=(50, 3)))
+    np.testing.assert_array_equal(
+        sharded.transform(queries), copy.deepcopy(memory).fit(rows).transform(queries)
+    )
