@@ -61,6 +61,9 @@ def own_map(given: Any, bandwidth: float | str, X: np.ndarray) -> tuple[Any, flo
         check_is_fitted(given)
     except NotFittedError:
         given = clone(given).fit(X[distinct_rows(X)[0]])  # copies are weight, and no more
+    n_features = getattr(given, "n_features_in_", X.shape[1])
+    if n_features != X.shape[1]:
+        raise ValueError(f"X has {X.shape[1]} features, but the feature map expects {n_features}.")
     return given, float(own)
 
 

@@ -92,8 +92,8 @@ class FeatureStore(DensityMemory):
     ) -> Self:
         """Settle the map and the bandwidth, and store nothing.
 
-        Copies of the estimator, or others that are given its `feature_map_`, can then stream and
-        merge.
+        Deep copies of the estimator, or others that are given its `feature_map_`, can then stream
+        and merge. (``sklearn.base.clone`` carries no fitted map.)
 
         Parameters
         ----------
@@ -214,6 +214,7 @@ class FeatureStore(DensityMemory):
             if value != theirs[name]:
                 raise ValueError(
                     f"Memories with unlike {name} do not merge: {value} here, {theirs[name]} there."
+                    " Give the feature_map_ of one to the other before it stores anything."
                 )
         with all_or_nothing(self):
             self._check_weight(other.total_weight_)

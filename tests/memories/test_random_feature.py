@@ -337,6 +337,8 @@ def test_a_map_brings_its_own_bandwidth():
     RandomFeatureMemory(2.0, feature_map=fourier).partial_fit(X)
     with pytest.raises(ValueError, match=r"bandwidth=3.0 is not that of the feature map, 2.0"):
         RandomFeatureMemory(3.0, feature_map=fourier).partial_fit(X)
+    with pytest.raises(ValueError, match="X has 2 features, but the feature map expects 5"):
+        RandomFeatureMemory(feature_map=memory.feature_map_).partial_fit(X[:, :2])
 
 
 class _Cosines(BaseEstimator):
