@@ -8,7 +8,7 @@ import numpy as np
 from .._math import Floats
 from .._validation import check_rows
 from ..memories._kernel_base import BaseKernelMemory
-from ..memories._retrieval import Retrieval
+from ..memories._retrieval import SteppedRetrieval
 from ._shards import ShardedEnergy
 
 
@@ -127,11 +127,11 @@ class ShardedMemory:
             self.shards, settings.kernel, self.bandwidth, settings.epsilon, self.total_weight
         )
 
-    def _retrieval(self) -> Retrieval:
+    def _retrieval(self) -> SteppedRetrieval:
         settings = self.memory._settings()
         if settings.dynamics != "mean_shift":
             raise ValueError(f"Shards know dynamics='mean_shift' alone, not {settings.dynamics!r}.")
-        return Retrieval(
+        return SteppedRetrieval(
             self._energy(),
             settings.dynamics,
             settings.outside,

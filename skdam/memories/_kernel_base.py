@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._validation import check_count, check_known, check_rows
 from ..dynamics import RetrievalResult
 from ._kernel_store import KernelStore
-from ._retrieval import KernelRetrieval, check_dynamics
+from ._retrieval import Retrieval, check_dynamics
 
 
 class BaseKernelMemory(KernelStore):
@@ -189,10 +189,10 @@ class BaseKernelMemory(KernelStore):
         drawn = self.memories_[parent] + self.bandwidth_ * direction
         return drawn.astype(self.memories_.dtype, copy=False)
 
-    def _retrieval(self) -> KernelRetrieval:
+    def _retrieval(self) -> Retrieval:
         settings = self._settings()
         check_dynamics(settings.dynamics, settings.kernel)
-        return KernelRetrieval(
+        return Retrieval(
             self._energy(), settings.dynamics, settings.outside, self.max_iter, settings.tol
         )
 

@@ -57,8 +57,8 @@ def report_moving(converged: np.ndarray, max_iter: int, stacklevel: int, each: s
 
 
 @dataclass(frozen=True)
-class Retrieval:
-    """One retrieval: the energy, and the estimator's parameters that steer it."""
+class SteppedRetrieval:
+    """One retrieval by mean shift: the energy, and the estimator's parameters that steer it."""
 
     energy: SumEnergy
     dynamics: str
@@ -137,8 +137,8 @@ class Retrieval:
 
 
 @dataclass(frozen=True)
-class KernelRetrieval(Retrieval):
-    """A retrieval from memories that are all at hand."""
+class Retrieval(SteppedRetrieval):
+    """One retrieval, by either dynamics, from memories that are all at hand."""
 
     energy: KernelEnergy
 
