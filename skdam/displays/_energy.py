@@ -257,7 +257,7 @@ def _limits(energy: KernelEnergy, rng: np.random.RandomState) -> tuple[Floats, n
     """Return the minima that retrieval from the memories ends at, in the limit."""
     rows = energy.patterns.points.rows
     starts = rows[np.sort(rng.permutation(len(rows))[:N_STARTS])]
-    retrieval = Retrieval(energy, "mean_shift", outside="keep", max_iter=10_000, tol=1e-3 * NEAR)
+    retrieval = Retrieval(energy, "keep", max_iter=10_000, tol=1e-3 * NEAR)
     states = _apart(retrieval.settle(starts)[0].state, NEAR * energy.bandwidth)
     bottom, is_lowest = energy.value(states), np.ones(len(states), dtype=bool)
     for side in NEAR * energy.bandwidth * _directions(states.shape[1]):

@@ -71,15 +71,16 @@ def _fit_features(memory: FeatureStore, X: Any) -> FeatureStore:
 
     with all_or_nothing(memory):
         blocks = row_blocks(X)
+        first = blocks[0].compute()
         if "feature_map_" not in vars(memory):
-            memory.fit_map(blocks[0].compute())
+            memory.fit_map(first)
         empty = dask.delayed(memory._emptied(), traverse=False)
         parts = [dask.delayed(_added)(empty, block) for block in blocks]
         while len(parts) > 1:
             groups = [parts[i : i + _BRANCHES] for i in range(0, len(parts), _BRANCHES)]
             parts = [dask.delayed(_merged)(group) for group in groups]
         memory.__dict__.update(vars(parts[0].compute()))
-        memory._warn_if_noisy(check_rows(blocks[0].compute()), stacklevel=4)
+        memory._warn_if_noisy(check_rows(first), stacklevel=4)
         return memory
 
 

@@ -132,11 +132,7 @@ class ShardedMemory:
         if settings.dynamics != "mean_shift":
             raise ValueError(f"Shards know dynamics='mean_shift' alone, not {settings.dynamics!r}.")
         return SteppedRetrieval(
-            self._energy(),
-            settings.dynamics,
-            settings.outside,
-            self.memory.max_iter,
-            settings.tol,
+            self._energy(), settings.outside, self.memory.max_iter, settings.tol
         )
 
     def _checked(self, X: Any) -> Floats:

@@ -193,7 +193,7 @@ class BaseKernelMemory(KernelStore):
         settings = self._settings()
         check_dynamics(settings.dynamics, settings.kernel)
         return Retrieval(
-            self._energy(), settings.dynamics, settings.outside, self.max_iter, settings.tol
+            self._energy(), settings.outside, self.max_iter, settings.tol, settings.dynamics
         )
 
     def _rowwise(self, X: ArrayLike, formula: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

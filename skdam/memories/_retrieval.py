@@ -61,7 +61,6 @@ class SteppedRetrieval:
     """One retrieval by mean shift: the energy, and the estimator's parameters that steer it."""
 
     energy: SumEnergy
-    dynamics: str
     outside: str
     max_iter: int
     tol: float
@@ -95,9 +94,10 @@ class SteppedRetrieval:
                 f" within bandwidth_={self.energy.bandwidth:.6g}, the first in row"
                 f" {np.argmin(in_support)}. Widen `bandwidth` or choose another `outside`."
             )
-        if self.dynamics == "flow":
-            report_moving(converged, self.max_iter, stacklevel, " for each memory")
-        elif self.max_iter > 1:  # a single step is asked for as such
+        self._report_moving(converged, stacklevel + 1)
+
+    def _report_moving(self, converged: np.ndarray, stacklevel: int) -> None:
+        if self.max_iter > 1:  # a single step is asked for as such
             report_moving(converged, self.max_iter, stacklevel)
 
     def hide(
@@ -141,6 +141,7 @@ class Retrieval(SteppedRetrieval):
     """One retrieval, by either dynamics, from memories that are all at hand."""
 
     energy: KernelEnergy
+    dynamics: str = "mean_shift"
 
     def _moved(
         self, start: np.ndarray, walk: Walk, known: np.ndarray | None, record: bool
@@ -148,6 +149,12 @@ class Retrieval(SteppedRetrieval):
         if self.dynamics == "flow":
             return self._flow(start, known, record)
         return super()._moved(start, walk, known, record)
+
+    def _report_moving(self, converged: np.ndarray, stacklevel: int) -> None:
+        if self.dynamics == "flow":
+            report_moving(converged, self.max_iter, stacklevel, " for each memory")
+        else:
+            super()._report_moving(converged, stacklevel + 1)
 
     def _flow(self, start: np.ndarray, known: np.ndarray | None, record: bool) -> Settled:
         """Follow the flow, block by block: it carries who is a member of what."""

@@ -156,7 +156,7 @@ def settle(energy: KernelEnergy, starts: Floats, dynamics: str = "mean_shift") -
     """
     if not len(starts):
         return starts
-    retrieval = Retrieval(energy, dynamics, outside="keep", max_iter=_MAX_STEPS, tol=0.0)
+    retrieval = Retrieval(energy, "keep", max_iter=_MAX_STEPS, tol=0.0, dynamics=dynamics)
     settled, in_support = retrieval.settle(starts)
     return settled.state[settled.converged & in_support]
 

@@ -6,7 +6,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skdam import (
     EmergentSampler,
@@ -174,3 +174,17 @@ def test_the_nearest_memory_is_that_of_all_shards(scale):
     np.testing.assert_array_equal(
         sharded.transform(queries), copy.deepcopy(memory).fit(rows).transform(queries)
     )
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_of_equally_near_memories_the_first_in_lexicographic_order_counts(order):
+    rows = np.array([[-1.0, 0.0], [1.0, 0.0]])[order]
+    sharded = distributed.fit(EpanechnikovMemory(0.5), da.from_array(rows, chunks=(1, 2)))
+    np.testing.assert_array_equal(sharded.transform([[0.0, 0.0]]), [[-1.0, 0.0]])
+
+
+def test_steps_cut_short_are_told_of():
+    sharded = distributed.fit(EpanechnikovMemory(1.0, max_iter=2), LAZY)
+    with pytest.warns(ConvergenceWarning, match="of 42 queries were still moving") as told:
+        sharded.transform(Q)
+    assert told[0].filename == __file__

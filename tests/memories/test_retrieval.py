@@ -278,3 +278,13 @@ def test_gaussian_states_at_the_end_of_the_floats():
     huge, plain = GaussianMemory(2e306).fit(X), GaussianMemory(2e6).fit(X / 1e300)
     np.testing.assert_allclose(huge.transform(X) / 1e300, plain.transform(X / 1e300), rtol=1e-12)
     assert huge.retrieve(X).recalled.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("dynamics", ["mean_shift", "flow"])
+def test_a_warning_points_at_the_call(dynamics):
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    most = 2 if dynamics == "mean_shift" else 1
+    memory = EpanechnikovMemory(2.0, dynamics=dynamics, max_iter=most).fit(X[:3] if most < 2 else X)
+    with pytest.warns(ConvergenceWarning, match="still moving") as told:
+        memory.retrieve(X)
+    assert told[0].filename == __file__
