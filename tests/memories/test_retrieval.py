@@ -280,11 +280,15 @@ def test_gaussian_states_at_the_end_of_the_floats():
     assert huge.retrieve(X).recalled.tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("dynamics", ["mean_shift", "flow"])
-def test_a_warning_points_at_the_call(dynamics):
-    X = np.random.default_rng(0).normal(size=(200, 2))
-    most = 2 if dynamics == "mean_shift" else 1
-    memory = EpanechnikovMemory(2.0, dynamics=dynamics, max_iter=most).fit(X[:3] if most < 2 else X)
-    with pytest.warns(ConvergenceWarning, match="still moving") as told:
-        memory.retrieve(X)
-    assert told[0].filename == __file__
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [({"max_iter": 2}, "max_iter=2 steps. "), ({"max_iter": 1, "dynamics": "flow"}, "each memory")],
+)
+def test_a_warning_points_at_the_call(settings, told):
+    crowding = 0.5 * np.sqrt(np.arange(60.0))[:, None]
+    memory = EpanechnikovMemory(1.0, **settings).fit(crowding)
+    with pytest.warns(
+        ConvergenceWarning, match=f"1 of 1 queries were still moving.*{told}"
+    ) as caught:
+        memory.retrieve([[-0.9]])
+    assert caught[0].filename == __file__
