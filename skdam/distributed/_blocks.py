@@ -11,7 +11,10 @@ def row_blocks(X: Any) -> list:
     import dask.array as da
 
     if not isinstance(X, da.Array):
-        raise TypeError(f"X must be a Dask array, got {type(X).__name__}: dask.array.from_array.")
+        raise TypeError(
+            f"X must be a Dask array, got {type(X).__name__}. dask.array.from_array makes one of an"
+            " array, and to_dask_array(lengths=True) of a Dask data frame."
+        )
     if X.ndim != 2:
         raise ValueError(f"X must have 2 dimensions, got shape {X.shape}.")
     if np.isnan(X.shape).any():

@@ -38,8 +38,8 @@ def fit(memory: Memory, X: Any) -> Memory | ShardedMemory:
     TypeError
         If `X` is no Dask array, or the memory of another kind.
     ValueError
-        If a kernel memory's bandwidth is a rule, `X` has no rows, or a parameter or a block is out
-        of range.
+        If a kernel memory's bandwidth is a rule or its dynamics "flow", `X` has no rows, or a
+        parameter or a block is out of range.
 
     Warns
     -----
@@ -104,6 +104,8 @@ def _fit_shards(memory: BaseKernelMemory, X: Any) -> ShardedMemory:
             f"bandwidth={memory.bandwidth!r}: a rule needs all rows in one place. Pass a number,"
             " which the rule may find in a part of the rows."
         )
+    if memory._settings().dynamics != "mean_shift":
+        raise ValueError("Shards know dynamics='mean_shift' alone, not 'flow'.")
     settings = dask.delayed(clone(memory), traverse=False)
     shards = [dask.delayed(_shard)(settings, block) for block in row_blocks(X)]
     shards = list(dask.persist(*shards))

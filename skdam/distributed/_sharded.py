@@ -71,8 +71,7 @@ class ShardedMemory:
         Raises
         ------
         ValueError
-            If `X` is out of range; with ``dynamics="flow"``; or with ``outside="raise"`` for
-            queries off the support.
+            If `X` is out of range, or with ``outside="raise"`` for queries off the support.
 
         Warns
         -----
@@ -129,8 +128,6 @@ class ShardedMemory:
 
     def _retrieval(self) -> SteppedRetrieval:
         settings = self.memory._settings()
-        if settings.dynamics != "mean_shift":
-            raise ValueError(f"Shards know dynamics='mean_shift' alone, not {settings.dynamics!r}.")
         return SteppedRetrieval(
             self._energy(), settings.outside, self.memory.max_iter, settings.tol
         )

@@ -20,6 +20,8 @@ def n_components_for(n_memories: int, error: float) -> int:
 
     For K memories far apart the standard error of their sum at one of them is
     ``sqrt((K - 1) / n_components)``, the memory's own term being exact.
+    `RandomFeatureMemory` warns unless the error is at most a 15th of the sum: with memories far
+    apart that is ``error=1/15``, and fewer features do where they overlap.
 
     Parameters
     ----------

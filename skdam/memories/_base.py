@@ -96,7 +96,7 @@ class DensityMemory(Memory):
         """Return the log density of each row."""
 
     def score(self, X: ArrayLike, y: object = None) -> float:
-        """Return the mean log density of the rows, -inf if that of one of them is.
+        """Return the mean of `score_samples`, -inf if one of them is.
 
         Parameters
         ----------

@@ -199,7 +199,8 @@ class FeatureStore(DensityMemory):
         TypeError
             If `other` is no random-feature memory.
         ValueError
-            If number of features, bandwidth or map differ; the message names both.
+            If features (their number, or names where both have some), bandwidth or map differ; the
+            message names both.
         """
         if not isinstance(other, FeatureStore):
             raise TypeError(f"other must be a RandomFeatureMemory, got {type(other).__name__}.")
@@ -211,10 +212,11 @@ class FeatureStore(DensityMemory):
                 )
         mine, theirs = self._identity(), other._identity()
         for name, value in mine.items():
-            if value != theirs[name]:
+            if None not in (value, theirs[name]) and value != theirs[name]:
                 raise ValueError(
                     f"Memories with unlike {name} do not merge: {value} here, {theirs[name]} there."
-                    " Give the feature_map_ of one to the other before it stores anything."
+                    " They have to share columns and a map: give the feature_map_ of one to the"
+                    " other before it stores anything."
                 )
         with all_or_nothing(self):
             self._check_weight(other.total_weight_)
@@ -334,7 +336,9 @@ class FeatureStore(DensityMemory):
 
     def _identity(self) -> dict[str, Any]:
         """Return what memories that merge have in common."""
+        names = getattr(self, "feature_names_in_", None)
         return {
+            "feature_names_in_": None if names is None else names.tolist(),
             "n_features_in_": self.n_features_in_,
             "bandwidth_": self.bandwidth_,
             "feature_map_": f"{self.feature_map_} ({fingerprint(self.feature_map_)})",

@@ -120,6 +120,7 @@ def test_shards_end_at_exact_fixed_points():
             "2 features, but the shards 3",
         ),
         (lambda: distributed.fit(GaussianMemory(0.5), LAZY[:0]), ValueError, "no rows"),
+        (lambda: distributed.fit(GaussianMemory(0.5), X), TypeError, "ndarray.*from_array"),
         (lambda: distributed.fit(GaussianMemory(0.0), LAZY), ValueError, "'bandwidth' parameter"),
         (lambda: distributed.energy(GaussianMemory(0.5), LAZY), NotFittedError, "not fitted"),
         (
@@ -133,7 +134,7 @@ def test_shards_end_at_exact_fixed_points():
             "2 of 42 queries lie off the support: .* row 40",
         ),
         (
-            lambda: distributed.fit(EpanechnikovMemory(0.6, dynamics="flow"), LAZY).transform(Q),
+            lambda: distributed.fit(EpanechnikovMemory(0.6, dynamics="flow"), LAZY),
             ValueError,
             "flow",
         ),

@@ -320,6 +320,18 @@ def test_unlike_memories_do_not_merge(other, words):
     assert pickle.dumps(memory) == before
 
 
+def test_memories_of_unlike_columns_do_not_merge():
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    first = memory_of(n_components=64).fit_map(frame).partial_fit(frame)
+    plain = RandomFeatureMemory(feature_map=first.feature_map_).partial_fit(X)
+    assert first.merge(plain).n_memories_ == 2 * len(X)
+    other = RandomFeatureMemory(feature_map=plain.feature_map_).partial_fit(
+        pd.DataFrame(X, columns=list("edcba"))
+    )
+    with pytest.raises(ValueError, match=r"\['a', 'b', 'c', 'd', 'e'\] here, \['e', 'd'"):
+        first.merge(other)
+
+
 def test_only_memories_merge():
     memory = memory_of(n_components=64).fit_map(X).partial_fit(X)
     with pytest.raises(TypeError, match="ndarray"):
