@@ -1,7 +1,4 @@
-"""Energies: a kernel bound to memories; value, gradient and one step of retrieval.
-
-May change before 1.0.
-"""
+"""The energy of a radial kernel over memories."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -10,16 +7,14 @@ import numpy as np
 from scipy.sparse import csr_array
 from scipy.special import expit
 
-from ._flow import Flow
-from ._log_sums import kernel_sums
-from ._math import SUM_ERROR, Floats, Integers, rounding_of_means
-from ._nearest import nearest
-from ._patterns import Patterns
-from ._sum_energy import SumEnergy
-from ._sums import KernelSums, Walk
-from .kernels import Kernel
-
-__all__ = ["KernelEnergy"]
+from .._flow import Flow
+from .._log_sums import kernel_sums
+from .._math import SUM_ERROR, Floats, Integers, rounding_of_means
+from .._nearest import nearest
+from .._patterns import Patterns
+from .._sum_energy import SumEnergy
+from .._sums import KernelSums, Walk
+from ..kernels import Kernel
 
 #: Kernels that reach memories in the limit only: the share of the pull above which one came back
 #: (irrational, so that no number of equal memories and copies can tie), and how near it must be.

@@ -1,50 +1,12 @@
-"""Dynamics: the loops of retrieval, and the record they return.  No formula lives here.
-
-May change before 1.0.
-"""
+"""The records of retrieval: what a loop leaves behind, and what an estimator tells of it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
-
-from ._flow import Event
-from ._math import distinct_rows
-
-__all__ = [
-    "FlowingEnergy",
-    "RetrievalResult",
-    "Settled",
-    "SteppingEnergy",
-    "fixed_point",
-    "gradient_flow",
-]
-
-
-class SteppingEnergy(Protocol):
-    """What `fixed_point` asks of an energy."""
-
-    @property
-    def bandwidth(self) -> float:
-        """The length that steps are measured in."""
-
-    def step(self, X: np.ndarray) -> np.ndarray:
-        """Return the next states."""
-
-
-class FlowingEnergy(Protocol):
-    """What `gradient_flow` asks of an energy."""
-
-    def members(self, X: np.ndarray) -> csr_array:
-        """Return which memories pull on each state, as rows."""
-
-    def next_event(
-        self, live: np.ndarray, X: np.ndarray, inside: csr_array, held: np.ndarray | None
-    ) -> Event:
-        """Return where the states get to before another memory pulls on them."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -161,118 +123,6 @@ class Settled:
         in_order = np.concatenate(values)[np.argsort(rows, kind="stable")]
         ends = np.cumsum(self.n_iter + 1)[:-1]
         return [path.copy() for path in np.split(in_order, ends)]
-
-
-#: Next states, which of them are done, and how long the step took.
-Advanced = tuple[np.ndarray, np.ndarray, np.ndarray]
-
-
-def fixed_point(
-    energy: SteppingEnergy,
-    X: np.ndarray,
-    *,
-    max_iter: int,
-    tol: float,
-    held: np.ndarray | None = None,
-    record: bool = False,
-    step: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
-) -> Settled:
-    """Repeat ``energy.step`` until no coordinate moves by more than `tol` bandwidths.
-
-    Parameters
-    ----------
-    energy : object with ``step(X)`` and ``bandwidth``
-    X : ndarray of shape (n, D), float64
-        Starts.
-    max_iter : int
-        Most steps.
-    tol : float
-        With 0 a row is done when a step returns it bit for bit.
-    held : ndarray of shape (n, D), bool, optional
-        Coordinates that stay as they are.
-    record : bool, default=False
-        Whether to keep the states of every step.
-    step : callable, optional
-        A function of (rows, states) in place of ``energy.step``: one that remembers its rows.
-
-    Returns
-    -------
-    Settled
-    """
-
-    def advance(live: np.ndarray, before: np.ndarray) -> Advanced:
-        first, place = distinct_rows(before)  # equal states take equal steps
-        start = before[first]
-        after = (energy.step(start) if step is None else step(live[first], start))[place]
-        if held is not None:
-            after = np.where(held[live], before, after)
-        moving = (np.abs(after - before) > tol * energy.bandwidth).any(axis=1)
-        return after, ~moving, np.ones(len(live))
-
-    return _run(advance, X, max_iter, record)
-
-
-def gradient_flow(
-    flow: FlowingEnergy,
-    X: np.ndarray,
-    *,
-    max_iter: int,
-    held: np.ndarray | None = None,
-    record: bool = False,
-) -> Settled:
-    """Follow ``dx/dt = -grad E`` from event to event, to its limit.
-
-    Parameters
-    ----------
-    flow : object with ``members(X)`` and ``next_event(live, X, inside, held)``
-    X : ndarray of shape (n, D), float64
-        Starts.
-    max_iter : int
-        Most events.
-    held : ndarray of shape (n, D), bool, optional
-        Coordinates that stay as they are.
-    record : bool, default=False
-        Whether to keep the states at every event.
-
-    Returns
-    -------
-    Settled
-    """
-    inside = flow.members(X)
-
-    def advance(live: np.ndarray, before: np.ndarray) -> Advanced:
-        nonlocal inside
-        event = flow.next_event(live, before, inside, None if held is None else held[live])
-        inside = event.inside[~event.ended]
-        return event.state, event.ended, event.duration
-
-    return _run(advance, X, max_iter, record)
-
-
-def _run(
-    advance: Callable[[np.ndarray, np.ndarray], Advanced],
-    X: np.ndarray,
-    max_iter: int,
-    record: bool,
-) -> Settled:
-    state, live = X.copy(), np.arange(len(X))
-    history, durations = ([(live, X)], [np.zeros(len(X))]) if record else ([], [])
-    n_iter = np.zeros(len(X), dtype=np.intp)
-    converged = np.zeros(len(X), dtype=bool)
-    for _ in range(max_iter):
-        if not live.size:
-            break
-        before = state[live]
-        after, done, duration = advance(live, before)
-        state[live] = after
-        moved = (after != before).any(axis=1)
-        n_iter[live] += moved
-        if record:
-            history.append((live[moved], after[moved]))
-            durations.append(duration[moved])
-        converged[live[done]] = True
-        live = live[~done]
-    return Settled(state, n_iter, converged, history, durations)
 
 
 def _join(parts: list) -> Any:

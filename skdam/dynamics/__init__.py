@@ -1,0 +1,16 @@
+"""Dynamics: the loops of retrieval, and the record they return.  No formula lives here.
+
+May change before 1.0.
+"""
+
+from ._continuous import FlowingEnergy, SteppingEnergy, fixed_point, gradient_flow
+from ._records import RetrievalResult, Settled
+
+__all__ = [
+    "FlowingEnergy",
+    "RetrievalResult",
+    "Settled",
+    "SteppingEnergy",
+    "fixed_point",
+    "gradient_flow",
+]
