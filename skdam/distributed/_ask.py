@@ -1,5 +1,6 @@
 """Ask a memory about the rows of a Dask array."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..memories._base import Memory
 from ._blocks import by_blocks, row_blocks
-from ._sharded import ShardedMemory
+from ._sharded import ShardedMemory, kept
 
 
 def transform(memory: Memory | ShardedMemory, X: Any) -> Any:
@@ -44,7 +45,10 @@ def transform(memory: Memory | ShardedMemory, X: Any) -> Any:
     >>> np.array_equal(states, memory.transform(X[:100]))
     True
     """
-    return _answer("transform", memory, X, X.shape[1])
+    blocks = _checked_blocks(memory, X)
+    if not isinstance(memory, ShardedMemory):
+        return by_blocks(_transform, memory, X, X.shape[1], kept(X.dtype))
+    return _joined(memory._transformed([block.compute() for block in blocks]))
 
 
 def score_samples(memory: Memory | ShardedMemory, X: Any) -> Any:
@@ -77,7 +81,7 @@ def score_samples(memory: Memory | ShardedMemory, X: Any) -> Any:
     >>> distributed.score_samples(sharded, X).shape
     (1000,)
     """
-    return _answer("score_samples", memory, X, None)
+    return _values(_score_samples, memory, X)
 
 
 def energy(memory: Memory | ShardedMemory, X: Any) -> Any:
@@ -110,23 +114,30 @@ def energy(memory: Memory | ShardedMemory, X: Any) -> Any:
     >>> distributed.energy(sharded, X).shape
     (1000,)
     """
-    return _answer("energy", memory, X, None)
+    return _values(_energy, memory, X)
 
 
-def _answer(name: str, memory: Memory | ShardedMemory, X: Any, width: int | None) -> Any:
-    import dask.array as da
+def _values(answer: Callable, memory: Memory | ShardedMemory, X: Any) -> Any:
+    """Return a number for each row."""
+    blocks = _checked_blocks(memory, X)
+    if not isinstance(memory, ShardedMemory):
+        return by_blocks(answer, memory, X, None, np.float64)
+    return _joined([answer(memory, block.compute()) for block in blocks])
 
-    blocks = row_blocks(X)
-    n_features = _n_features(memory)
+
+def _checked_blocks(memory: Memory | ShardedMemory, X: Any) -> list:
+    blocks, n_features = row_blocks(X), _n_features(memory)
     if X.shape[1] != n_features:
         raise ValueError(f"X has {X.shape[1]} features, but the memory {n_features}.")
-    if not isinstance(memory, ShardedMemory):
-        kept = np.float32 if width and X.dtype == np.float32 else np.float64
-        return by_blocks(_ANSWERS[name], memory, X, width, kept)
-    answers = [getattr(memory, name)(block.compute()) for block in blocks]
-    sizes = tuple(len(answer) for answer in answers)
+    return blocks
+
+
+def _joined(answers: list[np.ndarray]) -> Any:
+    import dask.array as da
+
     joined = np.concatenate(answers)
-    return da.from_array(joined, chunks=(sizes,) if width is None else (sizes, -1))
+    sizes = tuple(len(answer) for answer in answers)
+    return da.from_array(joined, chunks=(sizes, *joined.shape[1:]))
 
 
 def _n_features(memory: Memory | ShardedMemory) -> int:
@@ -146,6 +157,3 @@ def _score_samples(memory: Any, block: np.ndarray) -> np.ndarray:
 
 def _energy(memory: Any, block: np.ndarray) -> np.ndarray:
     return memory.energy(block)
-
-
-_ANSWERS = {"transform": _transform, "score_samples": _score_samples, "energy": _energy}

@@ -23,9 +23,9 @@ def fit(memory: Memory, X: Any) -> Memory | ShardedMemory:
     ----------
     memory : RandomFeatureMemory or kernel memory
         A random-feature memory is fitted in place: blocks are added up where they are, and their
-        vectors in a tree. Its map is the one that `fit_map` settled, or else settled by the first
-        block, and so is a rule for its bandwidth. A kernel memory has to have a number for a
-        bandwidth; it is left as it is, and shards are fitted to the blocks.
+        vectors in a tree. Its map is the one that `fit_map` settled, if nothing was stored since,
+        or else settled by the first block, and so is a rule for its bandwidth. A kernel memory has
+        to have a number for a bandwidth; it is left as it is, and shards are fitted to the blocks.
     X : dask.array.Array of shape (K, D)
 
     Returns
@@ -72,14 +72,14 @@ def _fit_features(memory: FeatureStore, X: Any) -> FeatureStore:
     with all_or_nothing(memory):
         blocks = row_blocks(X)
         first = blocks[0].compute()
-        if "feature_map_" not in vars(memory):
+        if getattr(memory, "n_memories_", 1):  # not one that `fit_map` has just settled
             memory.fit_map(first)
         empty = dask.delayed(memory._emptied(), traverse=False)
         parts = [dask.delayed(_added)(empty, block) for block in blocks]
         while len(parts) > 1:
             groups = [parts[i : i + _BRANCHES] for i in range(0, len(parts), _BRANCHES)]
             parts = [dask.delayed(_merged)(group) for group in groups]
-        memory.__dict__.update(vars(parts[0].compute()))
+        memory.merge(parts[0].compute())
         memory._warn_if_noisy(check_rows(first), stacklevel=4)
         return memory
 

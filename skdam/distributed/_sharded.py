@@ -1,5 +1,6 @@
 """Kernel memories in shards, which answer as one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,11 +79,7 @@ class ShardedMemory:
         ConvergenceWarning
             Once per call, with the number of queries that `max_iter` cut short.
         """
-        queries, retrieval = self._checked(X), self._retrieval()
-        settled, in_support = retrieval.settle(queries)
-        retrieval.report(in_support, settled.converged)
-        state = retrieval.hide(settled.state, in_support)
-        return state.astype(_kept(np.asarray(X).dtype), copy=False)
+        return self._transformed([X])[0]
 
     def score_samples(self, X: Any) -> np.ndarray:
         """Return the normalised log density of each row, -inf off the support.
@@ -120,6 +117,16 @@ class ShardedMemory:
         """
         return self._energy().value(self._checked(X))
 
+    def _transformed(self, blocks: Sequence[Any], stacklevel: int = 4) -> list[np.ndarray]:
+        """Return the states of blocks of queries, and report on them all at once."""
+        retrieval, queries = self._retrieval(), [self._checked(block) for block in blocks]
+        settled, in_support = zip(*map(retrieval.settle, queries), strict=True)
+        converged = np.concatenate([part.converged for part in settled])
+        retrieval.report(np.concatenate(in_support), converged, stacklevel)
+        states = map(retrieval.hide, (part.state for part in settled), in_support)
+        dtypes = [kept(np.asarray(block).dtype) for block in blocks]
+        return [s.astype(dtype, copy=False) for s, dtype in zip(states, dtypes, strict=True)]
+
     def _energy(self) -> ShardedEnergy:
         settings = self.memory._settings()
         return ShardedEnergy(
@@ -139,6 +146,6 @@ class ShardedMemory:
         return rows
 
 
-def _kept(dtype: np.dtype) -> np.dtype:
-    """Return the dtype of states: float32 stays."""
-    return np.dtype(np.float32 if dtype == np.float32 else np.float64)
+def kept(dtype: np.dtype) -> type[np.floating]:
+    """Return the dtype of states: float32 stays, in whatever order its bytes are."""
+    return np.float32 if dtype.newbyteorder("=") == np.float32 else np.float64

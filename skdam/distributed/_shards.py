@@ -11,7 +11,9 @@ from .._sums import Pull, Walk
 from ..kernels import Kernel
 from ..memories._kernel_base import BaseKernelMemory
 
-_TINY = np.finfo(np.float64).tiny
+Booleans = np.ndarray
+#: Means beyond it are halved before they are subtracted.
+_HUGE = np.finfo(np.float64).max / 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,7 @@ class ShardedEnergy(SumEnergy):
 
     def walk(self, n_rows: int) -> Walk:
         """Return `step` and `covers` for rows that move; shards remember none."""
-        return Walk(lambda _, X: self.pull(X), lambda _, X: np.isfinite(self.log_sum(X)))
+        return Walk(lambda _, X: self.pull(X), lambda _, X: np.any(self._ask(_covers, X), axis=0))
 
     def pull(self, X: Floats) -> Pull:
         """Return the pull of all shards, about the mean of the one that pulls most.
@@ -70,15 +72,16 @@ class ShardedEnergy(SumEnergy):
         share = np.exp(log_mass - np.where(active, peak, 0.0))
         whole = share.sum(axis=0)
         anchor = np.where(active[:, None], means[heaviest, rows], X)
-        away = np.where(active[:, None], means - anchor, 0.0)
-        offset = np.einsum("sn,snd->nd", share / np.where(active, whole, 1.0), away)
+        scale = 0.5 if np.abs(means).max() > _HUGE else 1.0
+        away = np.where(active[:, None], means * scale - anchor * scale, 0.0)
+        offset = np.einsum("sn,snd->nd", share / np.where(active, whole, 1.0), away) / scale
         with np.errstate(divide="ignore"):  # off the support
             return Pull(anchor, offset, peak + np.log(whole))
 
     def nearest(self, X: Floats, known: Floats | None = None) -> Floats:
         """Return the memory nearest to each row; of equals the first in lexicographic order."""
-        best, least = np.empty_like(X), np.full(len(X), np.inf)
-        for memory, distance in self._ask(_nearest, X, known):
+        (best, least), *others = self._ask(_nearest, X, known)
+        for memory, distance in others:
             for i in np.flatnonzero(distance <= least):
                 if distance[i] < least[i] or tuple(memory[i]) < tuple(best[i]):
                     best[i], least[i] = memory[i], distance[i]
@@ -105,7 +108,8 @@ def _log_sum(shard: BaseKernelMemory, X: Floats) -> Floats:
 
 
 def _nearest(shard: BaseKernelMemory, X: Floats, known: Floats | None) -> tuple[Floats, Floats]:
-    memory = shard._energy().nearest(X, known)
-    away = memory - X if known is None else np.where(known, memory - X, 0.0)
-    scale = np.maximum(np.abs(away).max(axis=1), _TINY)  # squares may not be representable
-    return memory, scale * np.linalg.norm(away / scale[:, None], axis=1)
+    return shard._energy().nearest_of(X, known)
+
+
+def _covers(shard: BaseKernelMemory, X: Floats) -> Booleans:
+    return shard._energy().covers(X)

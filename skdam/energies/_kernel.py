@@ -156,11 +156,16 @@ class KernelEnergy(SumEnergy):
 
     def nearest(self, X: Floats, known: Floats | None = None) -> Floats:
         """Return the memory nearest to each row, in its `known` coordinates."""
+        return self.nearest_of(X, known)[0]
+
+    def nearest_of(self, X: Floats, known: Floats | None = None) -> tuple[Floats, Floats]:
+        """Return the memory nearest to each row, in its `known` coordinates, and its distance."""
         points = self.patterns.points
         queries = points.lift(X)
         if known is not None:
             points, queries = points.lift_known(X, known)
-        return self.patterns.points.rows[nearest(points, queries)[0]]
+        index, distance = nearest(points, queries)
+        return self.patterns.points.rows[index], distance
 
     def members(self, X: Floats) -> csr_array:
         """Return the share of each of the K given memories in each state; rows sum to 1."""

@@ -1,7 +1,7 @@
 """Which feature map a memory takes: one with a name, or one that it is given."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import joblib
 import numpy as np
@@ -67,11 +67,23 @@ def own_map(given: Any, bandwidth: float | str, X: np.ndarray) -> tuple[Any, flo
     return given, float(own)
 
 
-def fingerprint(feature_map: Any) -> str:
-    """Return a hash of what was fitted, whatever the generator that drew it does next."""
-    fitted = {name: value for name, value in vars(feature_map).items() if name.endswith("_")}
-    fitted.pop("feature_names_in_", None)
-    return joblib.hash((type(feature_map).__name__, fitted or feature_map))
+@dataclass(frozen=True)
+class Fingerprint:
+    """A hash of what was fitted, whatever the generator that drew it does next, and its name."""
+
+    hash: str
+    name: str = field(compare=False)  # it may hold the address of an object
+
+    @classmethod
+    def of(cls, feature_map: Any) -> Self:
+        """Return the fingerprint of a fitted map."""
+        fitted = {name: value for name, value in vars(feature_map).items() if name.endswith("_")}
+        fitted.pop("feature_names_in_", None)
+        kind = type(feature_map).__name__
+        return cls(joblib.hash((kind, fitted or feature_map)), str(feature_map))
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.hash})"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from ..bandwidths import beta_from_bandwidth
 from ..feature_maps import FeatureMap
 from ..kernels import KERNELS
 from ._base import DensityMemory
-from ._feature_choice import Bare, fingerprint, named_map, own_map
+from ._feature_choice import Bare, Fingerprint, named_map, own_map
 
 #: How much wider than the memories' box the one is that no step leaves.
 _ROOM = 2.0
@@ -121,7 +121,8 @@ class FeatureStore(DensityMemory):
         """Add rows; the first ones settle the map and the bandwidth unless `fit_map` did.
 
         With a map that is settled, any batches in any order give what `fit` gives, to the rounding
-        of float64 sums.
+        of float64 sums. (The features of float32 rows are float32, which a matrix product may round
+        one way for a row alone and another way in a batch; they, too, are added up in float64.)
 
         Parameters
         ----------
@@ -341,7 +342,7 @@ class FeatureStore(DensityMemory):
             "feature_names_in_": None if names is None else names.tolist(),
             "n_features_in_": self.n_features_in_,
             "bandwidth_": self.bandwidth_,
-            "feature_map_": f"{self.feature_map_} ({fingerprint(self.feature_map_)})",
+            "feature_map_": Fingerprint.of(self.feature_map_),
         }
 
     def _warn_if_noisy(self, X: np.ndarray, stacklevel: int = 3) -> None:

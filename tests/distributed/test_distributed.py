@@ -121,6 +121,11 @@ def test_shards_end_at_exact_fixed_points():
         ),
         (lambda: distributed.fit(GaussianMemory(0.5), LAZY[:0]), ValueError, "no rows"),
         (lambda: distributed.fit(GaussianMemory(0.5), X), TypeError, "ndarray.*from_array"),
+        (
+            lambda: distributed.transform(GaussianMemory(0.5).fit(X), [[0.0]]),
+            TypeError,
+            "list.*from_array",
+        ),
         (lambda: distributed.fit(GaussianMemory(0.0), LAZY), ValueError, "'bandwidth' parameter"),
         (lambda: distributed.energy(GaussianMemory(0.5), LAZY), NotFittedError, "not fitted"),
         (
@@ -167,6 +172,40 @@ def test_too_few_features_are_told_of():
     assert told[0].filename == __file__
 
 
+def test_a_random_state_and_a_map_stay_the_objects_that_were_given():
+    drawn = RandomFeatureMemory(2.0, random_state=np.random.RandomState(0))
+    generator = drawn.random_state
+    assert distributed.fit(drawn, LAZY).n_memories_ == 600
+    assert drawn.random_state is generator
+    given = RandomFeatureMemory(feature_map=drawn.feature_map_)
+    distributed.fit(given, LAZY)
+    assert given.feature_map_ is drawn.feature_map_
+    np.testing.assert_allclose(given.memory_vector_, drawn.memory_vector_, atol=1e-11)
+
+
+def test_fit_starts_again():
+    memory = RandomFeatureMemory(2.0, random_state=0).fit(X[:50]).set_params(bandwidth=3.0)
+    assert distributed.fit(memory, LAZY).bandwidth_ == 3.0
+    assert memory.n_memories_ == 600
+
+
+def test_queries_are_reported_on_once_for_all_blocks():
+    sharded = distributed.fit(EpanechnikovMemory(1.0, max_iter=2), LAZY)
+    with pytest.warns(ConvergenceWarning, match="of 42 queries were still moving") as told:
+        distributed.transform(sharded, ASKED)
+    assert [warning.filename for warning in told] == [__file__]
+    strict = distributed.fit(EpanechnikovMemory(0.6, outside="raise"), LAZY)
+    with pytest.raises(ValueError, match=r"2 of 42 queries lie off the support: .* row 40"):
+        distributed.transform(strict, ASKED)
+
+
+def test_single_precision_stays_in_any_order_of_bytes():
+    single = Q.astype(">f4")
+    whole, sharded = EpanechnikovMemory(0.6).fit(X), distributed.fit(EpanechnikovMemory(0.6), LAZY)
+    lazy = distributed.transform(whole, da.from_array(single, chunks=(17, 3)))
+    assert sharded.transform(single).dtype == lazy.dtype == lazy.compute().dtype == np.float32
+
+
 @pytest.mark.parametrize("scale", [1e200, 1e-200])
 def test_the_nearest_memory_is_that_of_all_shards(scale):
     rows, queries = X * scale, Q * scale
@@ -175,6 +214,28 @@ def test_the_nearest_memory_is_that_of_all_shards(scale):
     np.testing.assert_array_equal(
         sharded.transform(queries), copy.deepcopy(memory).fit(rows).transform(queries)
     )
+
+
+@pytest.mark.parametrize("far", [[[1e308, 0.0], [1.2e308, 0.0]], [[1e308] * 2, [1.2e308] * 2]])
+def test_memories_at_the_end_of_the_floats_are_found_and_averaged(far):
+    rows = np.array(far)
+    for memory, queries in [
+        (EpanechnikovMemory(1e300), -0.5 * rows),
+        (GaussianMemory(2e307, max_iter=1), 0.3 * rows),
+        (GaussianMemory(2e307, max_iter=1), rows * [[1.0], [-1.0]]),
+    ]:
+        for stored in (rows, rows * [[1.0], [-1.0]]):
+            whole = copy.deepcopy(memory).fit(stored)
+            sharded = distributed.fit(memory, da.from_array(stored, chunks=(1, 2)))
+            np.testing.assert_allclose(sharded.transform(queries), whole.transform(queries), 1e-12)
+
+
+def test_ties_are_those_of_one_machine():
+    rng = np.random.default_rng(0)
+    rows, queries = rng.integers(0, 9, (300, 3)) * 1.0, rng.integers(-9, 18, (500, 3)) * 1.0
+    memory = EpanechnikovMemory(0.5)
+    sharded = distributed.fit(memory, da.from_array(rows, chunks=(30, 3)))
+    np.testing.assert_array_equal(sharded.transform(queries), memory.fit(rows).transform(queries))
 
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])
