@@ -2,5 +2,6 @@
 
 from ._energy import EnergyDisplay
 from ._minima import MinimaDisplay
+from ._retrieval import RetrievalDisplay
 
-__all__ = ["EnergyDisplay", "MinimaDisplay"]
+__all__ = ["EnergyDisplay", "MinimaDisplay", "RetrievalDisplay"]
