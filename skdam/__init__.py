@@ -2,7 +2,11 @@
 
 from ._version import __version__, show_versions
 from .dynamics import RetrievalResult
+from .memories._attention import AttentionMemory
+from .memories._binary import BinaryMemory
+from .memories._hopfield import HopfieldMemory
 from .memories._kernel import EpanechnikovMemory, GaussianMemory, KernelMemory
+from .memories._kernelized import KernelizedMemory
 from .memories._random_feature import RandomFeatureMemory
 from .minima._enumerate import enumerate_minima
 from .minima._minima import Minima
@@ -11,10 +15,14 @@ from .minima._sampler import EmergentSampler
 from .minima._search import find_minima
 
 __all__ = [
+    "AttentionMemory",
+    "BinaryMemory",
     "EmergentSampler",
     "EpanechnikovMemory",
     "GaussianMemory",
+    "HopfieldMemory",
     "KernelMemory",
+    "KernelizedMemory",
     "Minima",
     "RandomFeatureMemory",
     "RetrievalResult",

@@ -6,9 +6,13 @@ from functools import partial
 import numpy as np
 
 from skdam import (
+    AttentionMemory,
+    BinaryMemory,
     EmergentSampler,
     EpanechnikovMemory,
     GaussianMemory,
+    HopfieldMemory,
+    KernelizedMemory,
     KernelMemory,
     RandomFeatureMemory,
 )
@@ -78,9 +82,29 @@ MEMORIES = [
     KernelMemory(KERNELS["cosine"], tol=1e-3),
 ]
 
+#: The Hopfield family: memories of spins, and of attention.
+HOPFIELD_FAMILY = [
+    BinaryMemory(random_state=0),
+    BinaryMemory("power", 4, update="synchronous", random_state=0),
+    BinaryMemory("exponential", beta=0.5, threshold=0.5, max_iter=1, random_state=0),
+    HopfieldMemory(random_state=0),
+    HopfieldMemory("hebbian", update="synchronous", threshold=0, random_state=0),
+    HopfieldMemory("storkey", max_iter=1, random_state=0),
+    HopfieldMemory("delta", random_state=0),
+    HopfieldMemory("perceptron", random_state=0),
+    AttentionMemory(),
+    AttentionMemory(similarity="dot", separation="sparsemax", max_iter=20),
+    AttentionMemory(100.0, similarity="euclidean", separation="entmax15"),
+    AttentionMemory(0.1, similarity="manhattan", max_iter=3, tol=0.1),
+    KernelizedMemory(random_state=0),
+    KernelizedMemory(2.0, 2, learn_map=True, separation="sparsemax", random_state=0),
+    KernelizedMemory(learn_map=False, max_iter=9),
+]
+
 #: Every public estimator: scikit-learn's checks run on them all.
 ESTIMATORS = [
     *MEMORIES,
+    *HOPFIELD_FAMILY,
     EmergentSampler(random_state=0),
     EmergentSampler(KernelMemory(bandwidth=2.0), kind="all", weights="density", search="enumerate"),
     EmergentSampler(kind="stored", weights="uniform", search="seeds", n_seeds=100, min_margin=0.1),

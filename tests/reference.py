@@ -217,3 +217,43 @@ def positive_features(Z: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
     """Performer, lemma 1, for the Gaussian kernel: ``exp(omega . z - |z|^2) / sqrt(Y)``."""
     n = len(frequencies)
     return np.array([[np.exp(omega @ z - z @ z) / n**0.5 for omega in frequencies] for z in Z])
+
+
+# --- memories of spins ------------------------------------------------------------------------
+
+
+def overlaps(X: np.ndarray, Q: np.ndarray) -> np.ndarray:
+    """Return the overlap of each query with each memory."""
+    return np.rint(Q @ X.T)
+
+
+def interaction(name: str, degree: int, beta: float = 1.0):
+    """Return F on integers, exactly; the exponential to fifty digits."""
+    return {
+        "power": lambda h: int(h) ** degree,
+        "rectified": lambda h: int(h) ** degree if h > 0 else 0,
+        "exponential": lambda h: mp.exp(mp.mpf(beta) * int(h)),
+    }[name]
+
+
+def asynchronous(F, X: np.ndarray, q: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Return the states of a query, flip by flip: each bit takes the value of lower energy."""
+    memories = [[int(v) for v in x] for x in X]
+    state = [int(v) for v in q]
+    h = [sum(a * b for a, b in zip(x, state, strict=True)) for x in memories]
+    path, quiet = [list(state)], 0
+    while quiet < len(order):
+        for i in order:
+            after = [v - 2 * x[i] * state[i] for v, x in zip(h, memories, strict=True)]
+            quiet += 1
+            if sum(map(F, after)) - sum(map(F, h)) > 0:
+                state[i], h, quiet = -state[i], after, 0
+                path.append(list(state))
+    return np.array(path)
+
+
+def hopfield_energy(couplings: np.ndarray, Q: np.ndarray) -> np.ndarray:
+    """Return minus half the sum over pairs, pair by pair."""
+    n = Q.shape[1]
+    pairs = [(i, j) for i in range(n) for j in range(n)]
+    return np.array([-0.5 * sum(couplings[i, j] * q[i] * q[j] for i, j in pairs) for q in Q])

@@ -14,7 +14,7 @@ FLOORS = [
     {"_patterns", "_sums", "_sum_energy", "_log_sums", "_flow", "energies"}
     | {"_feature_energy", "feature_maps", "datasets"},
     {"dynamics"},
-    {"bandwidths", "learning"},
+    {"bandwidths", "learning", "_spreading"},
     {"memories"},
     {"minima"},
     {"sequential", "analysis", "tasks", "scorers"},

@@ -4,13 +4,17 @@ May change before 1.0.
 """
 
 from ._continuous import FlowingEnergy, SteppingEnergy, fixed_point, gradient_flow
+from ._discrete import SpinEnergy, asynchronous, synchronous
 from ._records import RetrievalResult, Settled
 
 __all__ = [
     "FlowingEnergy",
     "RetrievalResult",
     "Settled",
+    "SpinEnergy",
     "SteppingEnergy",
+    "asynchronous",
     "fixed_point",
     "gradient_flow",
+    "synchronous",
 ]

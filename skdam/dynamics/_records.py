@@ -21,18 +21,19 @@ class RetrievalResult:
     energy : ndarray of shape (n,), float64
         Their energy; +inf off the support.
     n_iter : ndarray of shape (n,), int
-        Number of steps that moved the state.
+        Number of steps that moved the state: of flips, where bits are updated one by one.
     converged : ndarray of shape (n,), bool
         Whether the state stopped moving within `max_iter` steps.
     in_support : ndarray of shape (n,), bool
         Whether the query lay on the support (for a clamped query: once its unknown coordinates
-        were filled in).
+        were filled in); always, where all memories have a say in every state.
     recalled : ndarray of shape (n,), int
         Index into `memories_` of the stored memory that came back (its first copy); -1 if the
         state is none of them. With the Epanechnikov kernel the state equals it, up to the rounding
         of a mean. Other kernels reach a memory in the limit only, and shifted by the others' pull:
         it came back if the state lies within half a bandwidth of it and it has, with its copies,
-        more than 1/sqrt(2) of the pull.
+        more than 1/sqrt(2) of the pull. Attention recalls a memory that has, with its copies, more
+        than 1/sqrt(2) of it, and a memory of spins comes back if the state equals it.
     members : csr_array of shape (n, K), float64
         Which memories make the state: shares that add up to 1, so that ``members @ memories_`` is
         the state (unless coordinates were held). Empty rows off the support. Computed when first
@@ -85,7 +86,7 @@ class Settled:
     """Where a loop ended: states, steps taken, whether it stopped by itself.
 
     With a record, `history` holds for the start and each step which rows moved, and where to, and
-    `durations` how long that took.
+    `durations` how long that took. `cycling` tells which rows would go round for ever.
     """
 
     state: np.ndarray
@@ -93,6 +94,7 @@ class Settled:
     converged: np.ndarray
     history: list[tuple[np.ndarray, np.ndarray]]
     durations: list[np.ndarray]
+    cycling: np.ndarray | None = None
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
@@ -108,6 +110,7 @@ class Settled:
                 for rows, states in part.history
             ],
             [durations for part in parts for durations in part.durations],
+            _join([part.cycling for part in parts]),
         )
 
     def trajectory(self) -> list[np.ndarray]:

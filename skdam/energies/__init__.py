@@ -3,6 +3,19 @@
 May change before 1.0.
 """
 
+from ._binary import BinaryEnergy
 from ._kernel import KernelEnergy
+from ._overlap import OverlapEnergy
+from ._quadratic import QuadraticEnergy
+from ._similarities import SIMILARITIES, Cosine, Similarity, directions
 
-__all__ = ["KernelEnergy"]
+__all__ = [
+    "SIMILARITIES",
+    "BinaryEnergy",
+    "Cosine",
+    "KernelEnergy",
+    "OverlapEnergy",
+    "QuadraticEnergy",
+    "Similarity",
+    "directions",
+]

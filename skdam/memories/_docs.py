@@ -60,6 +60,47 @@ n_features_in_ : int
     Number of features D.
 feature_names_in_ : ndarray of shape (D,)
     Their names, if `X` had string column names.""",
+    "update": """update : {"asynchronous", "synchronous"}, default="asynchronous"
+    One bit after another, in an order drawn in `fit`, which lowers the energy at each flip; or all
+    at once by the gradient, which is faster{cycles}.""",
+    "threshold": """threshold : float or "midrange", default="midrange"
+    Features greater than it become +1, others -1; "midrange" lies halfway between the smallest and
+    the largest value that `fit` (or the first `partial_fit`) sees.""",
+    "max_iter_spins": """max_iter : int, default=100
+    Most sweeps over all bits, or synchronous steps. 1 never warns that a state was still
+    moving.""",
+    "spin_attributes": """memories_ : ndarray of shape (K, N), int8
+    The stored patterns, as +-1, in the order given.
+threshold_ : float
+    What features are compared with.
+order_ : ndarray of shape (N,), int
+    The order in which bits are updated.
+n_iter_ : int
+    1: storing is one pass. The steps of a retrieval are in `RetrievalResult`.
+n_features_in_ : int
+    Number of features N.
+feature_names_in_ : ndarray of shape (N,)
+    Their names, if `X` had string column names.""",
+    "separation": """separation : {"softmax", "sparsemax", "entmax15"}, default="softmax"
+    How scores become shares: all memories get some, or only the best, of which one that leads by
+    ``1 / beta`` ("sparsemax") or ``2 / beta`` ("entmax15") gets all.""",
+    "max_iter_attention": """max_iter : int, default=1
+    Most steps. 1 is the one-step model, which never warns that a state was still moving.""",
+    "tol_attention": """tol : float, default=1e-4
+    A state is done when no coordinate moves by more than this share of the largest magnitude in
+    the memories.""",
+    "attention_attributes": """memories_ : ndarray of shape (K, D)
+    The stored rows in the order given.
+values_ : ndarray or list of length K
+    What `recall` returns for them.
+n_iter_ : int
+    1: storing is one pass. The steps of a retrieval are in `RetrievalResult`.
+n_features_in_ : int
+    Number of features D.
+feature_names_in_ : ndarray of shape (D,)
+    Their names, if `X` had string column names.""",
+    "santos": """.. [3] S. Santos, V. Niculae, D. McNamee, A. F. T. Martins, "Sparse and Structured
+   Hopfield Networks", 2024, arXiv:2402.13725.""",
     "persistence": """A fitted memory holds its training rows verbatim: a file of it is training
 data.""",
     "hoover": """.. [1] B. Hoover, Z. Shi, K. Balasubramanian, D. Krotov, P. Ram, "Dense Associative
@@ -73,7 +114,7 @@ def shared(**words: str) -> Callable[[Class], Class]:
     def fill(cls: Class) -> Class:
         doc = cls.__doc__ or ""
         for name, text in _SHARED.items():
-            for word in ("radius", "beta"):
+            for word in ("radius", "beta", "cycles"):
                 text = text.replace("{" + word + "}", words.get(word, ""))
             doc = doc.replace(f"<{name}>", text.replace("\n", "\n    "))
         cls.__doc__ = doc

@@ -34,12 +34,14 @@ def check_dynamics(dynamics: str, kernel: Kernel) -> None:
 
 
 def recorded(
-    result: RetrievalResult, settled: Settled, energy: Callable[[np.ndarray], np.ndarray]
+    result: RetrievalResult, settled: Settled, energy: Callable[[np.ndarray], np.ndarray] | None
 ) -> RetrievalResult:
-    """Add the trajectories and their energies, where they were kept."""
+    """Add the trajectories, where they were kept, and their energies, where there is one."""
     if not settled.history:
         return result
     trajectory = settled.trajectory()
+    if energy is None:
+        return replace(result, trajectory=trajectory)
     ends = np.cumsum([len(states) for states in trajectory])[:-1]
     energies = np.split(energy(np.concatenate(trajectory)), ends)
     return replace(result, trajectory=trajectory, energies=energies)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from cases import KERNEL_MEMORIES, MEMORIES, exact_memory
+from cases import HOPFIELD_FAMILY, KERNEL_MEMORIES, MEMORIES, exact_memory
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -24,6 +24,16 @@ from skops import io as skops_io
 from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory
 from skdam.kernels import KERNELS
 
+CARRIED = pytest.mark.parametrize(
+    "carry",
+    [
+        lambda memory, _: pickle.loads(pickle.dumps(memory)),
+        lambda memory, _: copy.deepcopy(memory),
+        lambda memory, path: joblib_round_trip(memory, path),
+        lambda memory, _: skops_round_trip(memory),
+    ],
+    ids=["pickle", "deepcopy", "joblib", "skops"],
+)
 every_estimator = pytest.mark.parametrize("estimator", MEMORIES, ids=str)
 
 
@@ -98,17 +108,22 @@ def test_sample_weight_is_routed_where_it_was_requested(digits):
     assert len(weighted[-1].memories_) == 40
 
 
+@CARRIED
+@pytest.mark.filterwarnings("ignore:.*(still moving|cycle|not stable)")
+@pytest.mark.parametrize("estimator", HOPFIELD_FAMILY, ids=str)
+def test_a_carried_member_of_the_hopfield_family_answers_the_same(estimator, carry, tmp_path):
+    X = np.random.default_rng(0).normal(size=(30, 4))
+    memory = clone(estimator).fit(X)
+    before = dict(vars(memory))
+    other = carry(memory, tmp_path)
+    assert vars(memory) == before
+    np.testing.assert_array_equal(other.transform(X + 0.1), memory.transform(X + 0.1))
+    np.testing.assert_array_equal(other.retrieve(X).recalled, memory.retrieve(X).recalled)
+    assert repr(other) == repr(memory)
+
+
 @every_estimator
-@pytest.mark.parametrize(
-    "carry",
-    [
-        lambda memory, _: pickle.loads(pickle.dumps(memory)),
-        lambda memory, _: copy.deepcopy(memory),
-        lambda memory, path: joblib_round_trip(memory, path),
-        lambda memory, _: skops_round_trip(memory),
-    ],
-    ids=["pickle", "deepcopy", "joblib", "skops"],
-)
+@CARRIED
 def test_a_carried_memory_answers_the_same(estimator, carry, tmp_path):
     X = np.random.default_rng(0).normal(size=(30, 4))
     memory = clone(estimator)

@@ -1,0 +1,141 @@
+"""The energy of binary dense associative memories."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from .._math import Floats, Integers, row_blocks
+from ..potentials import Interaction, Table, Tables
+
+#: Integers below it, and their sums, are exact in float64 in any order.
+_EXACT = 2.0**53
+_BITS = 51
+
+
+@dataclass(frozen=True, eq=False)
+class BinaryEnergy:
+    r"""Energy of K patterns of N spins under an interaction F.
+
+    .. math:: E(\sigma) = -\sum_\mu F(\xi_\mu \cdot \sigma),\qquad \sigma, \xi \in \{-1, +1\}^N
+
+    (Krotov and Hopfield 2016.)  Flipping bit i changes it by
+
+    .. math:: 2\,\Delta_i E = \sum_\mu \big[2F(h_\mu) - F(h_\mu + 2) - F(h_\mu - 2)\big]
+              + \sigma_i \sum_\mu \xi_{\mu i} \big[F(h_\mu + 2) - F(h_\mu - 2)\big]
+
+    so that one matrix product tells for many bits at once which of them to flip.
+
+    Signs of sums are exact for powers of any degree, and do not depend on any order: the sums are
+    of integers below 2^53, or else of terms rounded to multiples of 2^-51 of the sum of their
+    magnitudes, after which the doubtful ones are done again in integers of any size. (Exponentials
+    that do not cancel, but add up to less than their rounding, count as a tie.)
+
+    Parameters
+    ----------
+    spins : ndarray of shape (K, N), int8
+        The patterns.
+    by_bit : ndarray of shape (N, K), float64
+        The same, transposed.
+    tables : Tables
+        F at all overlaps.
+    """
+
+    spins: np.ndarray
+    by_bit: Floats
+    tables: Tables
+
+    @classmethod
+    def of(cls, spins: np.ndarray, interaction: Interaction) -> Self:
+        """Bind an interaction to patterns of +-1."""
+        by_bit = np.ascontiguousarray(spins.T, dtype=np.float64)
+        return cls(spins.astype(np.int8), by_bit, interaction.tables(spins.shape[1]))
+
+    def fields(self, X: Floats) -> Integers:
+        """Return the overlap of each state with each memory, h + N."""
+        return (X @ self.by_bit).astype(np.int32) + self.spins.shape[1]
+
+    def flip(self, fields: Integers, rows: Integers, bits: Integers, before: Floats) -> None:
+        """Update the fields of some rows, each of which flips one bit."""
+        change = self.spins.T[bits] * (2 * before).astype(np.int8)[:, None]
+        fields[rows] -= change
+
+    def falls(self, bits: Integers) -> Callable[[Integers, Floats], np.ndarray]:
+        """Return a function of (fields, values of these bits): whose flip lowers the energy."""
+        columns = np.ascontiguousarray(self.by_bit[bits].T)
+        tables = self.tables
+        exact = len(self.spins) * (tables.turn.largest + tables.stay.largest) < _EXACT
+        if exact:
+            turn, stay = tables.turn.plain, tables.stay.plain
+
+            def decide(fields: Integers, values: Floats) -> np.ndarray:
+                base = np.take(stay, fields).sum(axis=1)
+                return values * (np.take(turn, fields) @ columns) + base[:, None] < 0
+
+            return decide
+
+        def decide_by_bounds(fields: Integers, values: Floats) -> np.ndarray:
+            (turn, stay), tie = _rounded([tables.turn, tables.stay], fields)
+            change = values * (turn @ columns) + stay.sum(axis=1)[:, None]
+            lower = change < -tie
+            row, bit = np.nonzero((np.abs(change) <= tie) & (tie > 0))
+            for part in self._parts(len(row)):
+                agrees = columns.T[bit[part]] * values[row[part], bit[part], None] > 0
+                entries, sign = fields[row[part]] + 2 * ~agrees, np.where(agrees, 1, -1)
+                lower[row[part], bit[part]] = _signs(tables.rise, entries, sign) < 0
+            return lower
+
+        return decide_by_bounds
+
+    def step(self, X: Floats) -> Floats:
+        """Return the synchronous step ``sgn(sum xi F'(h))``; a tie keeps the bit."""
+        fields, slope = self.fields(X), self.tables.slope
+        if len(self.spins) * slope.largest < _EXACT:
+            total = np.take(slope.plain, fields) @ self.by_bit.T
+            return np.where(total == 0, X, np.sign(total))
+        (terms,), tie = _rounded([slope], fields)
+        total = terms @ self.by_bit.T
+        sign = np.sign(total)
+        row, bit = np.nonzero(np.abs(total) <= tie)
+        for part in self._parts(len(row)):
+            columns = self.by_bit[bit[part]].astype(np.int8)
+            sign[row[part], bit[part]] = _signs(slope, fields[row[part]], columns)
+        return np.where(sign == 0, X, sign)
+
+    def value(self, X: Floats) -> Floats:
+        """Return E at each state, infinite where it is not representable."""
+        value, fields = self.tables.value, self.fields(X)
+        if len(self.spins) * value.largest < _EXACT:
+            return -np.take(value.plain, fields).sum(axis=1)
+        exponent = np.take(value.exponent, fields)
+        peak = exponent.max(axis=1, keepdims=True)
+        with np.errstate(over="ignore", under="ignore"):
+            terms = np.ldexp(np.take(value.mantissa, fields), np.maximum(exponent - peak, -2000))
+            return -np.ldexp(terms.sum(axis=1), np.clip(peak[:, 0], -(2**20), 2**20))
+
+    def _parts(self, n: int) -> Iterator[slice]:
+        return row_blocks(n, 40 * (len(self.spins) + 2 * self.spins.shape[1]))
+
+
+def _signs(table: Table, entries: Integers, signs: Integers) -> Floats:
+    """Return the sign of the sum of each row's entries of a table, each with a sign of its own."""
+    n, width = len(entries), len(table.mantissa)
+    flat = entries + width * np.arange(n)[:, None]
+    counts = np.bincount(flat.ravel(), weights=signs.ravel(), minlength=n * width)
+    return table.signs_of_sums(counts.reshape(n, width).astype(np.int64))
+
+
+def _rounded(tables: list[Table], fields: Integers) -> tuple[list[Floats], Floats]:
+    """Return entries of tables as integers in a unit of each row's own, and what may be a tie."""
+    exponents = [np.take(table.exponent, fields) for table in tables]
+    peak = np.max([exponent.max(axis=1) for exponent in exponents], axis=0)[:, None]
+    with np.errstate(under="ignore"):
+        terms = [
+            np.ldexp(np.take(table.mantissa, fields), np.maximum(exponent - peak, -2000))
+            for table, exponent in zip(tables, exponents, strict=True)
+        ]
+    total = sum(np.abs(part).sum(axis=1, keepdims=True) for part in terms)
+    bits = _BITS - np.frexp(total)[1]
+    tie = fields.shape[1] + 1 + max(table.error for table in tables) * 2.0**_BITS
+    return [np.rint(np.ldexp(part, bits)) for part in terms], np.where(total > 0, tie, 0.0)

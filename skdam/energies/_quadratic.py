@@ -1,0 +1,62 @@
+"""The energy of classical Hopfield networks."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from .._math import Floats, Integers
+
+#: Sums of integers below 2 to this are exact in float64, in any order.
+_BITS = 52
+
+
+@dataclass(frozen=True, eq=False)
+class QuadraticEnergy:
+    r"""Energy of N spins with symmetric couplings W, without self-coupling.
+
+    .. math:: E(\sigma) = -\tfrac12\,\sigma^T W \sigma
+
+    Flipping bit i changes it by ``2 sigma_i h_i``, with the field ``h = W sigma``.  Fields are
+    exact sums of N W rounded to multiples of a power of two (2^-52 of the largest sum of a row's
+    magnitudes), so that neither their order nor the other states tell, and integers tie exactly.
+
+    Parameters
+    ----------
+    couplings : ndarray of shape (N, N), float64
+        W.
+    rounded : ndarray of shape (N, N), float64
+        N W in that unit: integers.
+    """
+
+    couplings: Floats
+    rounded: Floats
+
+    @classmethod
+    def of(cls, couplings: Floats) -> Self:
+        """Bind couplings (symmetric, with zero diagonal)."""
+        scaled = couplings * len(couplings)
+        bits = _BITS - np.frexp(np.abs(scaled).sum(axis=1).max() + 1.0)[1]
+        return cls(couplings, np.rint(np.ldexp(scaled, bits)))
+
+    def fields(self, X: Floats) -> Floats:
+        """Return the field of each bit in each state, but for a positive factor."""
+        return X @ self.rounded
+
+    def flip(self, fields: Floats, rows: Integers, bits: Integers, before: Floats) -> None:
+        """Update the fields of some rows, each of which flips one bit."""
+        fields[rows] -= 2.0 * before[:, None] * self.rounded[bits]
+
+    def falls(self, bits: Integers) -> Callable[[Floats, Floats], np.ndarray]:
+        """Return a function of (fields, values of these bits): whose flip lowers the energy."""
+        return lambda fields, values: values * fields[:, bits] < 0
+
+    def step(self, X: Floats) -> Floats:
+        """Return the synchronous step ``sgn(W x)``; a tie keeps the bit."""
+        fields = self.fields(X)
+        return np.where(fields == 0, X, np.sign(fields))
+
+    def value(self, X: Floats) -> Floats:
+        """Return E at each state."""
+        return -0.5 * np.einsum("ij,ij->i", X @ self.couplings, X)

@@ -1,0 +1,210 @@
+"""Functions of the overlap of two patterns of spins, as exact tables over all overlaps.
+
+An overlap h of N spins is one of the integers -N, -N + 2, ..., N, so that whatever an energy needs
+of F is a table, made once of Python's integers: no power is ever taken of a float, and none
+overflows.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from .._math import UNIT_ROUNDOFF, Floats, Integers
+
+#: Bits of an integer that are kept before it becomes a float.
+_BITS = 64
+#: Exponents beyond which numbers of a table tell nothing more; and beside its largest number.
+_HUGE, _FAR = 2.0**50, 2**62
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Numbers ``mantissa * 2^exponent`` of any size, right to a relative error.
+
+    Integers are known themselves, too; ``largest`` is the largest of them if float64 holds it, else
+    infinity.
+    """
+
+    mantissa: Floats
+    exponent: Integers
+    error: float
+    largest: float = np.inf
+    integers: Sequence[int] | None = None
+
+    @classmethod
+    def of(cls, numbers: Sequence[int]) -> Self:
+        """Make a table of integers."""
+        excess = [max(0, abs(number).bit_length() - _BITS) for number in numbers]
+        shortened = [number >> more for number, more in zip(numbers, excess, strict=True)]
+        mantissa, exponent = np.frexp(np.array(shortened, dtype=np.float64))
+        largest = np.inf if any(excess) else float(max(map(abs, numbers)))
+        return cls(mantissa, exponent + np.array(excess), 2 * UNIT_ROUNDOFF, largest, numbers)
+
+    @property
+    def plain(self) -> Floats:
+        """The numbers as floats, infinite where they are too large."""
+        with np.errstate(over="ignore", under="ignore"):
+            return np.ldexp(self.mantissa, np.clip(self.exponent, -(2**20), 2**20))
+
+    def signs_of_sums(self, counts: Integers) -> Floats:
+        """Return the sign of ``counts[i] @ numbers`` for each i: exactly, for integers.
+
+        For other numbers it is 0 where the sum is less than its rounding.
+        """
+        used = (counts != 0) & (self.mantissa != 0)
+        peak = np.where(used, self.exponent, -_FAR).max(axis=1, keepdims=True)
+        terms = counts * np.ldexp(self.mantissa, np.maximum(self.exponent - peak, -_FAR) * used)
+        terms[~used] = 0.0
+        total, size = terms.sum(axis=1), np.abs(terms).sum(axis=1)
+        n_terms = used.sum(axis=1)
+        doubtful = np.abs(total) <= (self.error + (n_terms + 2) * UNIT_ROUNDOFF) * size
+        signs = np.where(doubtful, 0.0, np.sign(total))
+        if self.integers is not None:
+            for i in np.flatnonzero(doubtful & (n_terms > 0)):
+                entries = np.flatnonzero(used[i]).tolist()
+                exact = sum(int(counts[i, j]) * self.integers[j] for j in entries)
+                signs[i] = (exact > 0) - (exact < 0)
+        return signs
+
+
+@dataclass(frozen=True, eq=False)
+class Tables:
+    """What an interaction F says of each overlap h in -N, ..., N (entry h + N).
+
+    Attributes
+    ----------
+    value : Table
+        F(h).
+    slope : Table
+        F'(h), up to a positive factor.
+    rise : Table
+        F(h) - F(h - 2), for h up to N + 2, up to a positive factor that the next two share.
+    turn : Table
+        F(h + 2) - F(h - 2).
+    stay : Table
+        2 F(h) - F(h + 2) - F(h - 2).
+    """
+
+    value: Table
+    slope: Table
+    rise: Table
+    turn: Table
+    stay: Table
+
+
+class Interaction(ABC):
+    """F, the share of a memory in minus the energy, as a function of its overlap with a state."""
+
+    @property
+    @abstractmethod
+    def is_convex(self) -> bool:
+        """Whether F is convex: synchronous updates then never raise the energy."""
+
+    @property
+    @abstractmethod
+    def is_even(self) -> bool:
+        """Whether F(-h) = F(h): a state and its negative then have the same energy."""
+
+    @abstractmethod
+    def tables(self, n_features: int) -> Tables:
+        """Return what F says of each overlap of `n_features` spins."""
+
+
+@dataclass(frozen=True)
+class Power(Interaction):
+    """F(h) = h^n."""
+
+    degree: int
+
+    @property
+    def is_convex(self) -> bool:
+        return self.degree == 1 or self.degree % 2 == 0
+
+    @property
+    def is_even(self) -> bool:
+        return self.degree % 2 == 0
+
+    def tables(self, n_features: int) -> Tables:
+        return _of_integers(n_features, self._power)
+
+    def _power(self, h: int, less: int = 0) -> int:
+        return int(h) ** (self.degree - less)
+
+
+@dataclass(frozen=True)
+class RectifiedPower(Interaction):
+    """F(h) = max(h, 0)^n."""
+
+    degree: int
+
+    @property
+    def is_convex(self) -> bool:
+        return True
+
+    @property
+    def is_even(self) -> bool:
+        return False
+
+    def tables(self, n_features: int) -> Tables:
+        return _of_integers(n_features, self._power)
+
+    def _power(self, h: int, less: int = 0) -> int:
+        return int(h) ** (self.degree - less) if h > 0 else 0
+
+
+@dataclass(frozen=True)
+class Exponential(Interaction):
+    """F(h) = exp(beta h)."""
+
+    beta: float
+
+    @property
+    def is_convex(self) -> bool:
+        return True
+
+    @property
+    def is_even(self) -> bool:
+        return False
+
+    def tables(self, n_features: int) -> Tables:
+        h = np.arange(-n_features, n_features + 3.0)
+        beta = min(self.beta, _HUGE / len(h))
+        away, back = -np.expm1(-2.0 * beta), -np.expm1(-4.0 * beta)
+        exact = self._table(self.beta, h[:-2], 1.0)
+        return Tables(
+            exact,
+            self._table(beta, h[:-2], 1.0),
+            self._table(beta, h - 2.0, away),  # all three divided by exp(2 beta)
+            self._table(beta, h[:-2], back),
+            self._table(beta, h[:-2], -(away**2)),
+        )
+
+    def _table(self, beta: float, h: Floats, factor: float) -> Table:
+        with np.errstate(over="ignore"):
+            bits = np.clip(beta * h / np.log(2.0), -(2.0**60), 2.0**60)
+        whole = np.floor(bits)
+        error = (8.0 + 2.0 * np.abs(bits).max()) * UNIT_ROUNDOFF
+        return Table(factor * np.exp2(bits - whole), whole.astype(np.int64), error)
+
+
+def _of_integers(n_features: int, power: Callable[..., int]) -> Tables:
+    overlaps = range(-n_features, n_features + 1)
+    value = {h: power(h) for h in range(-n_features - 2, n_features + 5)}
+    return Tables(
+        Table.of([value[h] for h in overlaps]),
+        Table.of([power(h, 1) for h in overlaps]),
+        Table.of([value[h] - value[h - 2] for h in range(-n_features, n_features + 3)]),
+        Table.of([value[h + 2] - value[h - 2] for h in overlaps]),
+        Table.of([2 * value[h] - value[h + 2] - value[h - 2] for h in overlaps]),
+    )
+
+
+#: The interactions that go by a name, made of a degree and an inverse temperature.
+INTERACTIONS = {
+    "power": lambda degree, beta: Power(degree),
+    "rectified": lambda degree, beta: RectifiedPower(degree),
+    "exponential": lambda degree, beta: Exponential(beta),
+}
