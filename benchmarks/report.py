@@ -22,6 +22,7 @@ TABLES = {
     "gaussian.py": "Gaussian scores",
     "retrieval.py": "Retrieval",
     "rules.py": "Bandwidth rules",
+    "spins.py": "Spins",
     "features.py": "Random features",
     "stream.py": "Streaming",
     "back_ends.py": "Back ends",
