@@ -40,6 +40,7 @@ doc: $(VENV)/.doc
 bench: $(VENV)/.test
 	$(bin)/python -W ignore benchmarks/accuracy.py
 	$(bin)/python benchmarks/minima.py
+	$(bin)/python benchmarks/which_memory.py
 	$(bin)/python -W ignore benchmarks/report.py
 
 clean:
