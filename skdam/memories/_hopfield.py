@@ -29,9 +29,9 @@ class HopfieldMemory(SpinMemory):
 
     Parameters
     ----------
-    rule : {"pseudo_inverse", "hebbian", "storkey", "delta", "perceptron"}, \
-default="pseudo_inverse"
-        How couplings are learned (`skdam.learning`): "hebbian" stores some 0.14 N random patterns,
+    rule : str, default="pseudo_inverse"
+        How couplings are learned, "pseudo_inverse", "hebbian", "storkey", "delta" or "perceptron"
+        (`skdam.learning`): "hebbian" stores some 0.14 N random patterns,
         "storkey" more, the others up to about N, with ever smaller basins.
     <update>
     <threshold>
