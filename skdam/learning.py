@@ -203,7 +203,7 @@ def perceptron(X: np.ndarray, *, margin: float = 0.5, max_iter: int = 1000) -> F
     .. math:: \Delta w_{ij} = \frac{1}{N} (\epsilon_i + \epsilon_j) \xi_i \xi_j, \qquad
               \epsilon_i = 1 \text{ if } \xi_i h_i \le \kappa |w|, \text{ else } 0
 
-    with ``|w|^2 = sum_ij w_ij^2 / N``, the mean over the rows where Gardner normalises each: this is
+    with ``|w|^2 = sum_ij w_ij^2 / N``, the mean over the rows where Gardner normalises each: it is
     the field that random spins feel, whatever N and the scale of W.  So her proof holds for W as
     one vector: sweeps end for any margin below the best that symmetric couplings allow (for random
     memories about 0.9 at K = N / 2, 0.3 at K = N).
