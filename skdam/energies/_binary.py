@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
@@ -64,29 +65,29 @@ class BinaryEnergy:
     def falls(self, bits: Integers) -> Callable[[Integers, Floats], np.ndarray]:
         """Return a function of (fields, values of these bits): whose flip lowers the energy."""
         columns = np.ascontiguousarray(self.by_bit[bits].T)
+        return partial(self._falls if self._is_exact else self._falls_by_bounds, columns)
+
+    @property
+    def _is_exact(self) -> bool:
+        return len(self.spins) * (self.tables.turn.largest + self.tables.stay.largest) < _EXACT
+
+    def _falls(self, columns: Floats, fields: Integers, values: Floats) -> np.ndarray:
+        """Decide by sums of integers."""
+        stay = np.take(self.tables.stay.plain, fields).sum(axis=1)
+        return values * (np.take(self.tables.turn.plain, fields) @ columns) + stay[:, None] < 0
+
+    def _falls_by_bounds(self, columns: Floats, fields: Integers, values: Floats) -> np.ndarray:
+        """Decide by rounded sums, and by the terms of this bit alone where they leave a doubt."""
         tables = self.tables
-        exact = len(self.spins) * (tables.turn.largest + tables.stay.largest) < _EXACT
-        if exact:
-            turn, stay = tables.turn.plain, tables.stay.plain
-
-            def decide(fields: Integers, values: Floats) -> np.ndarray:
-                base = np.take(stay, fields).sum(axis=1)
-                return values * (np.take(turn, fields) @ columns) + base[:, None] < 0
-
-            return decide
-
-        def decide_by_bounds(fields: Integers, values: Floats) -> np.ndarray:
-            (turn, stay), tie = _rounded([tables.turn, tables.stay], fields)
-            change = values * (turn @ columns) + stay.sum(axis=1)[:, None]
-            lower = change < -tie
-            row, bit = np.nonzero((np.abs(change) <= tie) & (tie > 0))
-            for part in self._parts(len(row)):
-                agrees = columns.T[bit[part]] * values[row[part], bit[part], None] > 0
-                entries, sign = fields[row[part]] + 2 * ~agrees, np.where(agrees, 1, -1)
-                lower[row[part], bit[part]] = _signs(tables.rise, entries, sign) < 0
-            return lower
-
-        return decide_by_bounds
+        (turn, stay), tie = _rounded([tables.turn, tables.stay], fields)
+        change = values * (turn @ columns) + stay.sum(axis=1)[:, None]
+        lower = change < -tie
+        row, bit = np.nonzero((np.abs(change) <= tie) & (tie > 0))
+        for part in self._parts(len(row)):
+            agrees = columns.T[bit[part]] * values[row[part], bit[part], None] > 0
+            entries, sign = fields[row[part]] + 2 * ~agrees, np.where(agrees, 1, -1)
+            lower[row[part], bit[part]] = _signs(tables.rise, entries, sign) < 0
+        return lower
 
     def step(self, X: Floats) -> Floats:
         """Return the synchronous step ``sgn(sum xi F'(h))``; a tie keeps the bit."""

@@ -12,10 +12,8 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from .._math import distinct_rows
 from .._validation import check_rows
-from ..energies import SIMILARITIES, OverlapEnergy
-from ..potentials import SEPARATIONS
+from ..energies import SIMILARITIES, OverlapEnergy, Similarity
 from ._attention_base import BaseAttention
 from ._docs import shared
 
@@ -177,16 +175,8 @@ class AttentionMemory(BaseAttention):
     def _learn(self, memories: np.ndarray) -> None:
         """Nothing: all similarities are given."""
 
-    def _prepare(self) -> None:
-        memories = self.memories_.astype(np.float64)
-        self._first, self._place = distinct_rows(memories)
-        similarity = SIMILARITIES[self.similarity](memories, self.beta)
-        self._prepared = OverlapEnergy(
-            memories, similarity, SEPARATIONS[self.separation], self.beta
-        )
-
-    def _energy(self) -> OverlapEnergy:
-        return self._prepared
+    def _similarity(self, memories: np.ndarray) -> Similarity:
+        return SIMILARITIES[self.similarity](memories, self.beta)
 
     @property
     def _value(self) -> Callable[[np.ndarray], np.ndarray] | None:

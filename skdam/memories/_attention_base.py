@@ -13,10 +13,10 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._math import row_blocks
+from .._math import distinct_rows, row_blocks
 from .._validation import COUNT, NOT_NEGATIVE, POSITIVE, all_or_nothing, check_rows
 from ..dynamics import RetrievalResult, Settled, fixed_point
-from ..energies import OverlapEnergy
+from ..energies import OverlapEnergy, Similarity
 from ..potentials import SEPARATIONS
 from ._base import Memory
 from ._retrieval import recorded, report_moving
@@ -49,8 +49,8 @@ class BaseAttention(Memory):
         """Learn from float64 memories what a similarity needs."""
 
     @abstractmethod
-    def _energy(self) -> OverlapEnergy:
-        """Return the attention over the memories."""
+    def _similarity(self, memories: np.ndarray) -> Similarity:
+        """Return how alike queries are to float64 memories."""
 
     @property
     @abstractmethod
@@ -214,6 +214,16 @@ class BaseAttention(Memory):
         X = check_rows(X, self).astype(np.float64, copy=False)
         return self._by_blocks(lambda part: 1.0 / (self._shares(part) ** 2).sum(axis=1), X)
 
+    def _prepare(self) -> None:
+        memories = self.memories_.astype(np.float64)
+        self._first, self._place = distinct_rows(memories)
+        self._prepared = OverlapEnergy(
+            memories, self._similarity(memories), SEPARATIONS[self.separation], self.beta
+        )
+
+    def _energy(self) -> OverlapEnergy:
+        return self._prepared
+
     def _settled(self, X: np.ndarray, record: bool = False, steps: int | None = None) -> Settled:
         steps = self.max_iter if steps is None else steps
         energy, X = self._energy(), X.astype(np.float64, copy=False)
@@ -226,10 +236,9 @@ class BaseAttention(Memory):
 
     def _shares(self, X: np.ndarray) -> np.ndarray:
         """Return the attention to each distinct memory."""
-        attention = self._energy().attention(X)
-        shares = np.zeros((len(X), len(self._first)))
-        np.add.at(shares.T, self._place, attention.T)
-        return shares
+        order = np.argsort(self._place, kind="stable")
+        starts = np.searchsorted(self._place[order], np.arange(len(self._first)))
+        return np.add.reduceat(self._energy().attention(X)[:, order], starts, axis=1)
 
     def _recalled(self, X: np.ndarray) -> np.ndarray:
         shares = self._shares(X)

@@ -12,8 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from .._math import distinct_rows
 from .._spreading import simplex_bound, smallest_angle, spread
 from .._validation import COUNT
-from ..energies import Cosine, OverlapEnergy
-from ..potentials import SEPARATIONS
+from ..energies import Cosine, Similarity
 from ._attention_base import BaseAttention
 from ._docs import shared
 
@@ -139,16 +138,8 @@ class KernelizedMemory(BaseAttention):
         if self.is_learned_:
             self.map_ = learned.linear_map
 
-    def _prepare(self) -> None:
-        memories = self.memories_.astype(np.float64)
-        self._first, self._place = distinct_rows(memories)
-        similarity = Cosine.of(memories, self.map_ if self.is_learned_ else None)
-        self._prepared = OverlapEnergy(
-            memories, similarity, SEPARATIONS[self.separation], self.beta
-        )
-
-    def _energy(self) -> OverlapEnergy:
-        return self._prepared
+    def _similarity(self, memories: np.ndarray) -> Similarity:
+        return Cosine.of(memories, self.map_ if self.is_learned_ else None)
 
     @property
     def _value(self) -> Callable[[np.ndarray], np.ndarray] | None:
