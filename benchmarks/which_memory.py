@@ -20,10 +20,11 @@ from skdam import (
     HopfieldMemory,
     KernelizedMemory,
 )
+from skdam.learning import RULES
 
 PAGE = Path(__file__).parents[1] / "doc" / "which_memory.md"
 START, END = "<!-- tables: benchmarks/which_memory.py -->", "<!-- end of tables -->"
-N_QUERIES = 500
+N_QUERIES, LOADS = 500, (0.1, 0.2, 0.5, 0.9)
 MEMORIES = {
     "`EpanechnikovMemory()`": EpanechnikovMemory(),
     "the same, known features held": EpanechnikovMemory(),
@@ -86,6 +87,22 @@ def recall(memory, queries, own, mean, hold):
     return np.mean(result.recalled == own)
 
 
+def rules():
+    """Yield a row for each rule: which share is stable, and comes back from 5 % of flips."""
+    for rule in RULES:
+        row = []
+        for load in LOADS:
+            X = np.random.default_rng(0).choice([-1.0, 1.0], (round(load * 200), 200))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                memory = HopfieldMemory(rule, threshold=0, random_state=0).fit(X)
+                stable = np.mean(memory.retrieve(X).n_iter == 0)
+                queries = np.where(np.random.default_rng(1).random(X.shape) < 0.05, -X, X)
+                back = np.mean(memory.retrieve(queries).recalled == np.arange(len(X)))
+            row.append(f"{stable:.2f} / {back:.2f}")
+        yield f"| {rule} | " + " | ".join(row) + " |"
+
+
 def main():
     """Measure all memories on all scenes and write the tables into the page."""
     columns = {}
@@ -103,6 +120,8 @@ def main():
         shares = " | ".join(f"{column[label]:.2f}" for column in columns.values())
         shares = shares.replace("nan", "–")
         lines.append(f"| {label} | {shares} |")
+    heads = " | ".join(f"K = {load:g} N" for load in LOADS)
+    lines += ["", f"| stable / recalled | {heads} |", "|---" * (1 + len(LOADS)) + "|", *rules()]
     table = "\n".join(lines)
     print(table)
     before, rest = PAGE.read_text().split(START)

@@ -266,6 +266,12 @@ def leave_out(start: int, skip: Integers, tile: np.ndarray, value: float) -> Non
     tile[row, skip[row] - start] = value
 
 
+def pooled(A: Floats, place: Integers) -> Floats:
+    """Add up the columns of each place: column j of A goes to column ``place[j]``."""
+    order = np.argsort(place, kind="stable")
+    return np.add.reduceat(A[:, order], np.flatnonzero(np.diff(place[order], prepend=-1)), axis=1)
+
+
 def segment_sums(values: Floats, indptr: Integers) -> Floats:
     """Add up ``values[indptr[i]:indptr[i + 1]]`` for each i; an empty segment gives 0."""
     total = np.zeros(len(indptr) - 1)

@@ -53,12 +53,13 @@ def spread(X: Floats, n_components: int, rng: np.random.RandomState) -> Spread:
     u, s, vt = np.linalg.svd(rows, full_matrices=False)
     rank = int(np.sum(s > _RANK * s[0]))
     white = u[:, :rank] * len(rows) ** 0.5
-    start = np.linalg.qr(rng.standard_normal((max(n_components, rank), rank)))[0][:n_components]
+    n_rows = min(n_components, rank)  # a rotation empties all others
+    start = np.linalg.qr(rng.standard_normal((rank, rank)))[0][:n_rows]
     curve = [smallest_angle(white @ start.T)]
     found = start.ravel()
     for t in _TEMPERATURES:
         found = minimize(
-            lambda a, t=t: _loss(a.reshape(n_components, rank), white, t),
+            lambda a, t=t: _loss(a.reshape(n_rows, rank), white, t),
             found,
             jac=True,
             method="L-BFGS-B",
@@ -66,8 +67,9 @@ def spread(X: Floats, n_components: int, rng: np.random.RandomState) -> Spread:
             options={"maxiter": _STEPS, "maxcor": 20},
         ).x
     linear_map = (found.reshape(start.shape) / s[:rank]) @ vt[:rank]
-    size = np.linalg.norm(linear_map) / n_components**0.5
-    return Spread(linear_map / size, np.array(curve))
+    linear_map *= n_components**0.5 / np.linalg.norm(linear_map)
+    empty = np.zeros((n_components - n_rows, X.shape[1]))
+    return Spread(np.vstack([linear_map, empty]), np.array(curve))
 
 
 def smallest_angle(X: Floats) -> float:

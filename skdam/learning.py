@@ -89,8 +89,11 @@ def pseudo_inverse(X: np.ndarray) -> Floats:
     Sompolinsky, "Associative recall of memory without errors", Phys. Rev. A 35, 1987.
     """
     _, size, axes = np.linalg.svd(X.astype(np.float64), full_matrices=False)
-    basis = axes[size > size[0] * max(X.shape) * np.finfo(np.float64).eps]
-    return _symmetric(basis.T @ basis / 2.0)
+    rounding = size[0] * max(X.shape) * np.finfo(np.float64).eps
+    held = size > rounding
+    couplings = _symmetric(axes[held].T @ axes[held] / 2.0)
+    couplings[np.abs(couplings) < rounding / size[held].min()] = 0.0  # an axis that is held whole
+    return couplings
 
 
 def storkey(X: np.ndarray, couplings: np.ndarray | None = None) -> Floats:

@@ -75,16 +75,37 @@ def test_tables_of_exponentials_are_right_to_their_error(beta):
 
 def test_signs_of_sums_are_exact_for_integers():
     table = Table.of([10**40 + 1, 10**40, 1, 2, 0])
-    counts = np.array(
-        [[1, -1, 0, 0, 5], [1, -1, -1, 0, 0], [1, -1, 0, -1, 1], [0] * 5, [-3, 1, 0, 0, 0]]
-    )
-    assert table.signs_of_sums(counts).tolist() == [1, 0, -1, 0, -1]
+    cases = [
+        ([0, 1, 4, 4, 4], [1, -1, 1, 1, 1], 1),
+        ([0, 1, 2, 4, 4], [1, -1, -1, 1, 1], 0),
+        ([0, 1, 3, 4, 4], [1, -1, -1, 1, 1], -1),
+        ([4, 4, 4, 4, 4], [1, -1, 1, 1, -1], 0),
+        ([0, 0, 0, 1, 4], [-1, -1, -1, 1, 1], -1),
+    ]
+    entries, signs, expected = (np.array(column) for column in zip(*cases, strict=True))
+    np.testing.assert_array_equal(table.signs_of_sums(entries, signs), expected)
+
+
+def test_numbers_of_one_magnitude_cancel_before_they_are_added_up():
+    table = Table.of([-(10**40), 7, 10**40, -7])
+    place, same = table.fold
+    assert place.tolist() == [0, 1, 0, 1]
+    assert same.tolist() == [1, 1, -1, -1]
+    signs = table.signs_of_sums(np.array([[0, 2], [1, 3], [2, 2]]), np.array([[1, 1]] * 3))
+    assert signs.tolist() == [0, 0, 1]
+
+
+def test_shifted_numbers_keep_their_sign():
+    numbers = [10**400 + 1, -(10**400) - 1]
+    table = Table.of(numbers)
+    assert table.mantissa[0] == -table.mantissa[1]
+    assert table.plain.tolist() == [np.inf, -np.inf]
 
 
 def test_sums_of_other_numbers_tie_within_their_rounding():
     table = Table(np.array([0.5, 0.5, 0.5]), np.array([60, 0, 0]), 1e-15)
-    counts = np.array([[1, 0, -1], [0, 1, -1], [0, 1, 0], [0, 0, 0]])
-    assert table.signs_of_sums(counts).tolist() == [1, 0, 1, 0]
+    entries, signs = np.array([[0, 2], [1, 2], [1, 1]]), np.array([[1, -1], [1, -1], [1, 1]])
+    assert table.signs_of_sums(entries, signs).tolist() == [1, 0, 1]
 
 
 def test_convexity_is_told():
@@ -130,31 +151,47 @@ def test_attention_is_a_probability_and_the_gradient_of_the_potential(name):
     assert (attention >= 0).all()
     np.testing.assert_allclose(attention.sum(axis=1), 1.0, rtol=1e-14)
     for z, p in zip(SCORES[::20], attention[::20], strict=True):
-        gradient = approx_fprime(z, lambda v: separation.potential(v[None])[0], 1e-6)
+        gradient = approx_fprime(z, lambda v: potential(separation, v), 1e-6)
         np.testing.assert_allclose(p, gradient, atol=2e-5)
+
+
+def entropy(name, P):
+    """Return Shannon's entropy, or Tsallis' of order alpha, of each row."""
+    if name == "softmax":
+        return -(P * np.log(np.where(P > 0, P, 1.0))).sum(axis=-1)
+    alpha = {"entmax15": 1.5, "sparsemax": 2.0}[name]
+    return (P - P**alpha).sum(axis=-1) / (alpha * (alpha - 1))
+
+
+def potential(separation, z):
+    """Return the conjugate, but for that at 0."""
+    return z.max() - separation.shortfall(relative(z[None]))[0]
 
 
 @every_separation
 def test_the_potential_is_the_conjugate_of_the_entropy(name):
-    """No probability does better than attention, and shifts of all scores add up."""
+    """No probability does better than attention."""
     separation, rng = SEPARATIONS[name], np.random.default_rng(0)
-    alpha = {"softmax": 1.0, "entmax15": 1.5, "sparsemax": 2.0}[name]
-
-    def entropy(P):
-        if alpha == 1.0:
-            return -(P * np.log(np.where(P > 0, P, 1.0))).sum(axis=-1)
-        return (P - P**alpha).sum(axis=-1) / (alpha * (alpha - 1))
-
-    others = rng.dirichlet(np.ones(7), 500)
+    others, uniform = rng.dirichlet(np.ones(7), 500), np.full(7, 1 / 7)
     for z in SCORES[::10]:
         best = separation.attention(relative(z[None]))[0]
-        value = separation.potential(z[None])[0]
-        assert value == pytest.approx(z @ best + entropy(best), rel=1e-12, abs=1e-12)
-        assert (others @ z + entropy(others) <= value + 1e-12).all()
-    shifted = separation.potential(SCORES + 5.0)
-    np.testing.assert_allclose(shifted, separation.potential(SCORES) + 5.0, rtol=1e-12)
-    uniform = np.full(7, 1 / 7)
-    assert separation.at_zero(7) == pytest.approx(entropy(uniform), rel=1e-14)
+        value = potential(separation, z) + entropy(name, uniform)
+        assert value == pytest.approx(z @ best + entropy(name, best), rel=1e-12, abs=1e-12)
+        assert (others @ z + entropy(name, others) <= value + 1e-12).all()
+
+
+@every_separation
+@pytest.mark.parametrize("beta", [1e-200, 1e-17, 1e-9, 1e-3, 10.0])
+def test_the_shortfall_loses_no_digits_at_any_temperature(name, beta):
+    z = relative(SCORES[150:160])
+    small = beta * z
+    shortfall = SEPARATIONS[name].shortfall(small)
+    assert (shortfall >= 0).all()
+    if beta <= 1e-9:  # to first order: less the mean score
+        np.testing.assert_allclose(shortfall, -small.mean(axis=1), rtol=1e-6)
+    if name == "softmax" and beta >= 1e-17:
+        exact = [mp.log(7) - mp.log(sum(mp.exp(mp.mpf(float(v))) for v in row)) for row in small]
+        np.testing.assert_allclose(shortfall, np.array(exact, float), rtol=1e-13)
 
 
 @sparse
@@ -168,7 +205,7 @@ def test_one_that_leads_by_the_margin_gets_all(separation):
 
 @every_separation
 def test_scores_hopelessly_far_off_get_nothing(name):
-    Z = np.array([[0.0, -np.inf, -1e300], [0.0, 0.0, -np.inf]])
+    Z = np.array([[0.0, -np.inf, -1e300], [0.0, 0.0, -np.inf], [0.0, -1.7e308, -1.7e308]])
     attention = SEPARATIONS[name].attention(Z)
-    np.testing.assert_array_equal(attention, [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0]])
-    assert np.isfinite(SEPARATIONS[name].potential(Z)).all()
+    np.testing.assert_array_equal(attention, [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])
+    assert np.isfinite(SEPARATIONS[name].shortfall(Z)).all()

@@ -1,6 +1,7 @@
 """Loops over states of spins: one bit after another, or all at once."""
 
 from collections.abc import Callable
+from itertools import chain, repeat
 from typing import Any, Protocol
 
 import numpy as np
@@ -59,7 +60,7 @@ def asynchronous(
     quiet = np.zeros(n, dtype=np.intp)  # bits visited since the last flip
     history = [(np.arange(n), X)] if record else []
     blocks = np.split(order, np.arange(BLOCK, len(order), BLOCK))
-    for bits in blocks * max_iter:
+    for bits in chain.from_iterable(repeat(blocks, max_iter)):
         live = np.flatnonzero(quiet < len(order))
         if not live.size:
             break

@@ -79,14 +79,14 @@ class BinaryEnergy:
     def _falls_by_bounds(self, columns: Floats, fields: Integers, values: Floats) -> np.ndarray:
         """Decide by rounded sums, and by the terms of this bit alone where they leave a doubt."""
         tables = self.tables
-        (turn, stay), tie = _rounded([tables.turn, tables.stay], fields)
+        (turn, stay), tie, _ = _rounded([tables.turn, tables.stay], fields)
         change = values * (turn @ columns) + stay.sum(axis=1)[:, None]
         lower = change < -tie
         row, bit = np.nonzero((np.abs(change) <= tie) & (tie > 0))
         for part in self._parts(len(row)):
             agrees = columns.T[bit[part]] * values[row[part], bit[part], None] > 0
             entries, sign = fields[row[part]] + 2 * ~agrees, np.where(agrees, 1, -1)
-            lower[row[part], bit[part]] = _signs(tables.rise, entries, sign) < 0
+            lower[row[part], bit[part]] = tables.rise.signs_of_sums(entries, sign) < 0
         return lower
 
     def step(self, X: Floats) -> Floats:
@@ -95,13 +95,13 @@ class BinaryEnergy:
         if len(self.spins) * slope.largest < _EXACT:
             total = np.take(slope.plain, fields) @ self.by_bit.T
             return np.where(total == 0, X, np.sign(total))
-        (terms,), tie = _rounded([slope], fields)
+        (terms,), tie, _ = _rounded([slope], fields)
         total = terms @ self.by_bit.T
         sign = np.sign(total)
         row, bit = np.nonzero(np.abs(total) <= tie)
         for part in self._parts(len(row)):
             columns = self.by_bit[bit[part]].astype(np.int8)
-            sign[row[part], bit[part]] = _signs(slope, fields[row[part]], columns)
+            sign[row[part], bit[part]] = slope.signs_of_sums(fields[row[part]], columns)
         return np.where(sign == 0, X, sign)
 
     def value(self, X: Floats) -> Floats:
@@ -109,26 +109,19 @@ class BinaryEnergy:
         value, fields = self.tables.value, self.fields(X)
         if len(self.spins) * value.largest < _EXACT:
             return -np.take(value.plain, fields).sum(axis=1)
-        exponent = np.take(value.exponent, fields)
-        peak = exponent.max(axis=1, keepdims=True)
+        (terms,), _, exponent = _rounded([value], fields)
         with np.errstate(over="ignore", under="ignore"):
-            terms = np.ldexp(np.take(value.mantissa, fields), np.maximum(exponent - peak, -2000))
-            return -np.ldexp(terms.sum(axis=1), np.clip(peak[:, 0], -(2**20), 2**20))
+            return -np.ldexp(terms.sum(axis=1), np.clip(exponent, -(2**20), 2**20))
 
     def _parts(self, n: int) -> Iterator[slice]:
         return row_blocks(n, 40 * (len(self.spins) + 2 * self.spins.shape[1]))
 
 
-def _signs(table: Table, entries: Integers, signs: Integers) -> Floats:
-    """Return the sign of the sum of each row's entries of a table, each with a sign of its own."""
-    n, width = len(entries), len(table.mantissa)
-    flat = entries + width * np.arange(n)[:, None]
-    counts = np.bincount(flat.ravel(), weights=signs.ravel(), minlength=n * width)
-    return table.signs_of_sums(counts.reshape(n, width).astype(np.int64))
+def _rounded(tables: list[Table], fields: Integers) -> tuple[list[Floats], Floats, Integers]:
+    """Return entries of tables as integers, what of their sums may be a tie, and their exponents.
 
-
-def _rounded(tables: list[Table], fields: Integers) -> tuple[list[Floats], Floats]:
-    """Return entries of tables as integers in a unit of each row's own, and what may be a tie."""
+    Each row is in a unit of its own.
+    """
     exponents = [np.take(table.exponent, fields) for table in tables]
     peak = np.max([exponent.max(axis=1) for exponent in exponents], axis=0)[:, None]
     with np.errstate(under="ignore"):
@@ -139,4 +132,5 @@ def _rounded(tables: list[Table], fields: Integers) -> tuple[list[Floats], Float
     total = sum(np.abs(part).sum(axis=1, keepdims=True) for part in terms)
     bits = _BITS - np.frexp(total)[1]
     tie = fields.shape[1] + 1 + max(table.error for table in tables) * 2.0**_BITS
-    return [np.rint(np.ldexp(part, bits)) for part in terms], np.where(total > 0, tie, 0.0)
+    rounded = [np.rint(np.ldexp(part, bits)) for part in terms]
+    return rounded, np.where(total > 0, tie, 0.0), (peak - bits)[:, 0]

@@ -60,7 +60,7 @@ class OverlapEnergy:
     def value(self, X: Floats) -> Floats:
         """Return E at each state; sums of terms that are not negative, so that none cancel."""
         relative, best = self._relative(X)
-        rest = self.separation.at_zero(len(self.memories)) - self.separation.potential(relative)
+        rest = self.separation.shortfall(relative)
         with np.errstate(over="ignore", under="ignore"):
             away = X - self.memories[best]
             nearby = 0.5 * np.einsum("ij,ij->i", away, away) + self.similarity.surplus[best]
@@ -68,8 +68,8 @@ class OverlapEnergy:
 
     def _relative(self, X: Floats) -> tuple[Floats, Floats]:
         """Return beta times the scores, less the largest of each row, and whose that is."""
-        scores, unit = self.similarity.scores(X)
+        scores, exponent = self.similarity.scores(X)
         best = scores.argmax(axis=1)
         with np.errstate(over="ignore", under="ignore"):
-            steep = np.minimum(self.beta * unit, _STEEP)
+            steep = np.minimum(np.ldexp(self.beta, exponent), _STEEP)
             return steep * (scores - scores.max(axis=1, keepdims=True)), best

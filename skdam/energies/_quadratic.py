@@ -10,6 +10,8 @@ from .._math import Floats, Integers
 
 #: Sums of integers below 2 to this are exact in float64, in any order.
 _BITS = 52
+#: Share of a row's magnitudes up to which a field is a tie.
+_TIE = 2.0**-36
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +22,8 @@ class QuadraticEnergy:
 
     Flipping bit i changes it by ``2 sigma_i h_i``, with the field ``h = W sigma``.  Fields are
     exact sums of N W rounded to multiples of a power of two (2^-52 of the largest sum of a row's
-    magnitudes), so that neither their order nor the other states tell, and integers tie exactly.
+    magnitudes), so that neither their order nor the other states tell.  A field below 2^-36 of the
+    sum of its couplings' magnitudes is a tie: learned couplings are no more exact than that.
 
     Parameters
     ----------
@@ -28,17 +31,21 @@ class QuadraticEnergy:
         W.
     rounded : ndarray of shape (N, N), float64
         N W in that unit: integers.
+    tie : ndarray of shape (N,), float64
+        Fields up to it are ties.
     """
 
     couplings: Floats
     rounded: Floats
+    tie: Floats
 
     @classmethod
     def of(cls, couplings: Floats) -> Self:
         """Bind couplings (symmetric, with zero diagonal)."""
         scaled = couplings * len(couplings)
-        bits = _BITS - np.frexp(np.abs(scaled).sum(axis=1).max() + 1.0)[1]
-        return cls(couplings, np.rint(np.ldexp(scaled, bits)))
+        bits = _BITS - np.frexp(np.abs(scaled).sum(axis=1).max())[1]
+        rounded = np.rint(np.ldexp(scaled, bits))
+        return cls(couplings, rounded, _TIE * np.abs(rounded).sum(axis=1))
 
     def fields(self, X: Floats) -> Floats:
         """Return the field of each bit in each state, but for a positive factor."""
@@ -50,12 +57,12 @@ class QuadraticEnergy:
 
     def falls(self, bits: Integers) -> Callable[[Floats, Floats], np.ndarray]:
         """Return a function of (fields, values of these bits): whose flip lowers the energy."""
-        return lambda fields, values: values * fields[:, bits] < 0
+        return lambda fields, values: values * fields[:, bits] < -self.tie[bits]
 
     def step(self, X: Floats) -> Floats:
         """Return the synchronous step ``sgn(W x)``; a tie keeps the bit."""
         fields = self.fields(X)
-        return np.where(fields == 0, X, np.sign(fields))
+        return np.where(np.abs(fields) <= self.tie, X, np.sign(fields))
 
     def value(self, X: Floats) -> Floats:
         """Return E at each state."""

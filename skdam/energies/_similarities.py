@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from .._math import Floats, Points, power_of_two, true_entries
+from .._math import UNIT_ROUNDOFF, Floats, Integers, Points, true_entries
 from .._nearest import nearest
 
 _TINY = np.finfo(np.float64).tiny
@@ -16,16 +16,19 @@ _TINY = np.finfo(np.float64).tiny
 _ERROR = 1e-12
 #: Memories farther off than the nearest, in squared units, get nothing.
 _FADED = 1e4
-#: Coordinates from which on sums of them are done in a larger unit.
-_HUGE = 2.0**900
+#: Coordinates beyond 2 to this are added up in units of that.
+_HUGE = 900
 
 
 class Similarity(ABC):
     """Scores of queries against memories."""
 
     @abstractmethod
-    def scores(self, X: Floats) -> tuple[Floats, Floats]:
-        """Return scores (n, K), -inf for a memory hopelessly far off, and a unit for each row."""
+    def scores(self, X: Floats) -> tuple[Floats, Integers]:
+        """Return scores (n, K), -inf for a memory hopelessly far off, in units of each row's own.
+
+        The units are powers of two, (n, 1) exponents.
+        """
 
     @property
     @abstractmethod
@@ -38,25 +41,26 @@ class Dot(Similarity):
     """xi . x, of memories in a unit."""
 
     patterns: Floats
-    unit: float
+    exponent: int
 
     @classmethod
     def of(cls, memories: Floats) -> Self:
         """Bind to memories."""
-        unit = power_of_two(max(float(np.abs(memories).max()), _TINY))
-        return cls(memories / unit, unit)
+        exponent = int(np.frexp(np.abs(memories).max())[1])
+        with np.errstate(under="ignore"):
+            return cls(np.ldexp(memories, -exponent), exponent)
 
-    def scores(self, X: Floats) -> tuple[Floats, Floats]:
-        rows, unit = _row_units(X)
-        with np.errstate(over="ignore", under="ignore"):
-            return rows @ self.patterns.T, unit * self.unit
+    def scores(self, X: Floats) -> tuple[Floats, Integers]:
+        rows, exponent = _row_units(X)
+        with np.errstate(under="ignore"):
+            return rows @ self.patterns.T, exponent + self.exponent
 
     @property
     def surplus(self) -> Floats:
         length = np.linalg.norm(self.patterns, axis=1)
         most = length.max()
         with np.errstate(over="ignore", under="ignore"):
-            return 0.5 * ((most - length) * self.unit) * ((most + length) * self.unit)
+            return np.ldexp(0.5 * (most - length) * (most + length), 2 * self.exponent)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +78,8 @@ class Cosine(Similarity):
         """Bind to memories."""
         return cls(directions(memories, linear_map), linear_map)
 
-    def scores(self, X: Floats) -> tuple[Floats, Floats]:
-        return directions(X, self.linear_map) @ self.patterns.T, np.ones((len(X), 1))
+    def scores(self, X: Floats) -> tuple[Floats, Integers]:
+        return directions(X, self.linear_map) @ self.patterns.T, np.zeros((len(X), 1), dtype=int)
 
     @property
     def surplus(self) -> Floats:
@@ -88,7 +92,7 @@ class Euclidean(Similarity):
 
     points: Points
 
-    def scores(self, X: Floats) -> tuple[Floats, Floats]:
+    def scores(self, X: Floats) -> tuple[Floats, Integers]:
         points = self.points
         queries = points.lift(X)
         squared = np.empty((len(X), len(points)))
@@ -105,9 +109,8 @@ class Euclidean(Similarity):
         squared[np.isnan(squared)] = np.inf
         if lost.size:  # too far to be squared: the nearest gets all
             squared[lost, nearest(points, queries[lost])[0]] = 0.0
-        unit = np.full((len(X), 1), 1.0 / points.scale)
-        with np.errstate(over="ignore", under="ignore"):
-            return -0.5 * squared, unit * unit
+        exponent = 2 * (1 - int(np.frexp(points.scale)[1]))
+        return -0.5 * squared, np.full((len(X), 1), exponent)
 
     @property
     def surplus(self) -> Floats:
@@ -120,10 +123,16 @@ class Manhattan(Similarity):
 
     memories: Floats
 
-    def scores(self, X: Floats) -> tuple[Floats, Floats]:
-        huge = max(np.abs(X).max(), np.abs(self.memories).max()) > _HUGE
-        unit = _HUGE if huge else 1.0
-        return -cdist(X / unit, self.memories / unit, "cityblock"), np.full((len(X), 1), unit)
+    def scores(self, X: Floats) -> tuple[Floats, Integers]:
+        size = np.maximum(np.abs(X).max(axis=1, keepdims=True), np.abs(self.memories).max())
+        exponent = np.where(size > 2.0**_HUGE, _HUGE, 0)
+        scores = np.empty((len(X), len(self.memories)))
+        for power in np.unique(exponent):
+            rows = exponent[:, 0] == power
+            with np.errstate(under="ignore"):
+                parts = np.ldexp(X[rows], -power), np.ldexp(self.memories, -power)
+            scores[rows] = -cdist(*parts, "cityblock")
+        return scores, exponent
 
     @property
     def surplus(self) -> Floats:
@@ -140,14 +149,19 @@ SIMILARITIES: dict[str, Callable[[Floats, float], Similarity]] = {
 
 
 def directions(X: Floats, linear_map: Floats | None = None) -> Floats:
-    """Return W x / |W x| for each row; a row of zeros stays."""
+    """Return W x / |W x| for each row; one of zeros, but for rounding, is one of zeros."""
     rows = _row_units(X)[0]
-    rows = rows if linear_map is None else _row_units(rows @ linear_map.T)[0]
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _TINY)
+    least = _TINY
+    if linear_map is not None:
+        rounding = 4.0 * len(rows.T) * UNIT_ROUNDOFF * np.linalg.norm(linear_map)
+        least = rounding * np.linalg.norm(rows, axis=1, keepdims=True)
+        rows = rows @ linear_map.T
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.where(length > least, rows / np.maximum(length, _TINY), 0.0)
 
 
-def _row_units(X: Floats) -> tuple[Floats, Floats]:
-    """Return each row in units of a power of two of its own."""
+def _row_units(X: Floats) -> tuple[Floats, Integers]:
+    """Return each row in units of a power of two of its own, and the exponents."""
     exponent = np.frexp(np.abs(X).max(axis=1, keepdims=True))[1]
     with np.errstate(under="ignore"):
-        return np.ldexp(X, -exponent), np.ldexp(1.0, np.minimum(exponent, 1023))
+        return np.ldexp(X, -exponent), exponent

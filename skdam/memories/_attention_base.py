@@ -4,21 +4,22 @@ from __future__ import annotations  # help() then shows ArrayLike, not its expan
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from .._math import distinct_rows, row_blocks
+from .._math import distinct_rows, pooled, row_blocks
 from .._validation import COUNT, NOT_NEGATIVE, POSITIVE, all_or_nothing, check_rows
 from ..dynamics import RetrievalResult, Settled, fixed_point
 from ..energies import OverlapEnergy, Similarity
 from ..potentials import SEPARATIONS
-from ._base import Memory
+from ._base import Memory, Part
 from ._retrieval import recorded, report_moving
 from ._values import blended, check_values
 
@@ -84,7 +85,7 @@ class BaseAttention(Memory):
             self._validate_params()
             X = check_rows(X, self, reset=True)
             self.memories_, self.n_iter_ = X.copy(), 1
-            self.values_ = self.memories_ if values is None else check_values(values, len(X))
+            self.values_ = None if values is None else check_values(values, len(X))
             self._learn(X.astype(np.float64))
             self._prepare()
             return self
@@ -155,16 +156,16 @@ class BaseAttention(Memory):
             settled.converged,
             np.ones(n, dtype=bool),
             self._by_blocks(self._recalled, asked),
-            lambda: csr_array(self._by_blocks(self._energy().attention, asked)),
+            partial(self._members, asked),
         )
-        return recorded(result, settled, value)
+        return recorded(result, settled, None if value is None else partial(self._by_blocks, value))
 
     def recall(self, X: ArrayLike) -> Any:
         """Return the value that belongs to each query's state: hetero-association.
 
-        Vectors, and numbers that are floats, are averaged under the attention of the last step.
-        Labels (strings, integers, booleans) are voted on with it; of other values that of the
-        memory with the largest share is returned.
+        Vectors, and numbers that are floats, are averaged under the attention: that of the query
+        with ``max_iter=1``, else that of the state. Labels (strings, integers, booleans) are voted
+        on with it; of other values that of the memory with the largest share is returned.
 
         Parameters
         ----------
@@ -186,12 +187,16 @@ class BaseAttention(Memory):
             As `transform`.
         """
         check_is_fitted(self)
+        if self.values_ is None:
+            return self.transform(X)
         X = check_rows(X, self)
-        asked = self._settled(X, steps=self.max_iter - 1)
-        if self.max_iter > 1:
-            self._report(asked)
-        parts = [self._energy().attention(asked.state[rows]) for rows in self._blocks(len(X))]
-        return blended(self.values_, parts)
+        settled = self._settled(X)
+        self._report(settled)
+        asked = X.astype(np.float64, copy=False) if self.max_iter == 1 else settled.state
+        recalled = self._in_blocks(lambda part: blended(self.values_, self._attention(part)), asked)
+        if isinstance(self.values_, list):
+            return [value for part in recalled for value in part]
+        return np.concatenate(recalled)
 
     def metastability(self, X: ArrayLike) -> np.ndarray:
         """Return how many memories mix in the next state: 1 / sum of squared shares.
@@ -224,21 +229,21 @@ class BaseAttention(Memory):
     def _energy(self) -> OverlapEnergy:
         return self._prepared
 
-    def _settled(self, X: np.ndarray, record: bool = False, steps: int | None = None) -> Settled:
-        steps = self.max_iter if steps is None else steps
-        energy, X = self._energy(), X.astype(np.float64, copy=False)
-        return Settled.join(
-            [
-                fixed_point(energy, X[rows], max_iter=steps, tol=self.tol, record=record)
-                for rows in self._blocks(len(X))
-            ]
+    def _settled(self, X: np.ndarray, record: bool = False) -> Settled:
+        settle = partial(
+            fixed_point, self._energy(), max_iter=self.max_iter, tol=self.tol, record=record
         )
+        return Settled.join(self._in_blocks(settle, X.astype(np.float64, copy=False)))
+
+    def _attention(self, X: np.ndarray) -> np.ndarray:
+        return self._energy().attention(X)
+
+    def _members(self, X: np.ndarray) -> csr_array:
+        return csr_array(vstack(self._in_blocks(lambda part: csr_array(self._attention(part)), X)))
 
     def _shares(self, X: np.ndarray) -> np.ndarray:
         """Return the attention to each distinct memory."""
-        order = np.argsort(self._place, kind="stable")
-        starts = np.searchsorted(self._place[order], np.arange(len(self._first)))
-        return np.add.reduceat(self._energy().attention(X)[:, order], starts, axis=1)
+        return pooled(self._attention(X), self._place)
 
     def _recalled(self, X: np.ndarray) -> np.ndarray:
         shares = self._shares(X)
@@ -248,7 +253,10 @@ class BaseAttention(Memory):
         return row_blocks(n, 64 * len(self.memories_) + 32 * self.memories_.shape[1])
 
     def _by_blocks(self, formula: Callable[[np.ndarray], np.ndarray], X: np.ndarray) -> np.ndarray:
-        return np.concatenate([formula(X[rows]) for rows in self._blocks(len(X))])
+        return np.concatenate(self._in_blocks(formula, X))
+
+    def _in_blocks(self, formula: Callable[[np.ndarray], Part], X: np.ndarray) -> list[Part]:
+        return [formula(X[rows]) for rows in self._blocks(len(X))]
 
     def _report(self, settled: Settled) -> None:
         if self.max_iter > 1:

@@ -26,7 +26,8 @@ class BinaryMemory(SpinMemory):
     A bit takes the value of lower energy, and stays on a tie, until all bits stay. With N features
     some ``N^(n-1)`` random patterns can be stored [1]_, and exponentially many under the
     exponential [2]_; n = 2 is the classical Hopfield network. Signs of energy differences are those
-    of integer arithmetic, for any degree.
+    of integer arithmetic, for any degree; of exponentials a difference less than its rounding is a
+    tie.
 
     Parameters
     ----------

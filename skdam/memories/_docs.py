@@ -91,8 +91,8 @@ feature_names_in_ : ndarray of shape (N,)
     the memories.""",
     "attention_attributes": """memories_ : ndarray of shape (K, D)
     The stored rows in the order given.
-values_ : ndarray or list of length K
-    What `recall` returns for them.
+values_ : ndarray, list or None
+    What `recall` returns for them; None for the rows themselves.
 n_iter_ : int
     1: storing is one pass. The steps of a retrieval are in `RetrievalResult`.
 n_features_in_ : int

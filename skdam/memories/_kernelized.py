@@ -9,15 +9,16 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
-from .._math import distinct_rows
+from .._math import distinct_rows, power_of_two, row_blocks
 from .._spreading import simplex_bound, smallest_angle, spread
 from .._validation import COUNT
-from ..energies import Cosine, Similarity
+from ..energies import Cosine, Similarity, directions
 from ._attention_base import BaseAttention
 from ._docs import shared
 
 #: Corrupted copies are as many, and that far off, in standard deviations of each feature.
 _COPIES, _NOISE = 1024, 0.5
+_TINY = np.finfo(np.float64).tiny
 
 
 @shared()
@@ -28,16 +29,18 @@ class KernelizedMemory(BaseAttention):
               p = \mathrm{sep}\Big(\beta\,
               \frac{W x \cdot W \xi_\mu}{|W x|\,|W \xi_\mu|}\Big)
 
-    W maximises the smallest angle between stored patterns, and so the capacity [1]_, [2]_. What
-    separates patterns may amplify noise as well, so that by default the map is kept only if it pays
-    in recall.
+    W maximises the smallest angle between stored patterns, and so the capacity [1]_, [2]_. (The
+    papers descend by projected gradients; quasi-Newton steps find the same maps.) What separates
+    patterns may amplify noise as well, so that by default the map is kept only if it pays in
+    recall.
 
     Parameters
     ----------
     beta : float, default=8.0
         Inverse temperature, of cosines.
     n_components : int or None, default=None
-        Rows of a learned W; None means as many as features.
+        Rows of a learned W; None means as many as features, or as distinct memories if these are
+        fewer.
     learn_map : {"auto", True, False}, default="auto"
         Whether W is learned, or the identity, with which this is `AttentionMemory`. "auto" learns
         it and keeps it if it retrieves better: of copies of at most 1024 memories, with Gaussian
@@ -53,7 +56,7 @@ class KernelizedMemory(BaseAttention):
     Attributes
     ----------
     map_ : ndarray of shape (n_components, D) or (D, D)
-        W, of rows of length 1 on average; or the identity.
+        W, the squares of whose rows' lengths are 1 on average; or the identity.
     is_learned_ : bool
         Whether the learned map was kept.
     separation_ : float
@@ -93,6 +96,8 @@ class KernelizedMemory(BaseAttention):
     array([0])
     """
 
+    _learned: np.ndarray | None
+
     _parameter_constraints: ClassVar[dict] = {
         **BaseAttention._parameter_constraints,
         "n_components": [COUNT, None],
@@ -119,27 +124,34 @@ class KernelizedMemory(BaseAttention):
         self.tol = tol
         self.random_state = random_state
 
+    @property
+    def map_(self) -> np.ndarray:
+        """W: what was learned, or the identity."""
+        return np.eye(self.n_features_in_) if self._learned is None else self._learned
+
+    @property
+    def is_learned_(self) -> bool:
+        """Whether the learned map was kept."""
+        return self._learned is not None
+
     def _learn(self, memories: np.ndarray) -> None:
         distinct = memories[distinct_rows(memories)[0]]
-        self.map_, self.separation_curve_ = np.eye(memories.shape[1]), np.empty(0)
-        self.is_learned_ = False
+        distinct = distinct / power_of_two(max(float(np.abs(distinct).max()), _TINY))
+        self._learned, self.separation_curve_ = None, np.empty(0)
         self.simplex_bound_ = simplex_bound(len(distinct))
         if self.learn_map and len(distinct) > 1:
             self._learn_map(distinct)
-        self.separation_ = smallest_angle(distinct @ self.map_.T)
+        self.separation_ = smallest_angle(directions(distinct, self._learned))
 
     def _learn_map(self, memories: np.ndarray) -> None:
         rng = check_random_state(self.random_state)
-        learned = spread(memories, self.n_components or memories.shape[1], rng)
+        learned = spread(memories, self.n_components or min(memories.shape), rng)
         self.separation_curve_ = learned.curve
-        self.is_learned_ = self.learn_map != "auto" or _retrieves_better(
-            learned.linear_map, memories, rng
-        )
-        if self.is_learned_:
-            self.map_ = learned.linear_map
+        if self.learn_map != "auto" or _retrieves_better(learned.linear_map, memories, rng):
+            self._learned = learned.linear_map
 
     def _similarity(self, memories: np.ndarray) -> Similarity:
-        return Cosine.of(memories, self.map_ if self.is_learned_ else None)
+        return Cosine.of(memories, self._learned)
 
     @property
     def _value(self) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -151,13 +163,14 @@ def _retrieves_better(
 ) -> bool:
     """Return whether more corrupted copies attend most to their own memory than by the identity."""
     own = np.resize(rng.permutation(len(memories))[:_COPIES], _COPIES)
-    spread_of_features = memories.std(axis=0)
-    copies = memories[own] + _NOISE * spread_of_features * rng.standard_normal(
-        (len(own), memories.shape[1])
-    )
-    hits = [
-        Cosine.of(memories, given).scores(copies)[0].argmax(axis=1) == own
-        for given in (linear_map, None)
-    ]
+    noise = rng.standard_normal((_COPIES, memories.shape[1]))
+    copies = memories[own] + _NOISE * memories.std(axis=0) * noise
+    hits = [_best(Cosine.of(memories, given), copies) == own for given in (linear_map, None)]
     gain, differing = hits[0].sum() - hits[1].sum(), np.sum(hits[0] != hits[1])
     return bool(gain > 2.0 * np.sqrt(differing))
+
+
+def _best(similarity: Cosine, X: np.ndarray) -> np.ndarray:
+    """Return the memory most similar to each row."""
+    blocks = row_blocks(len(X), 16 * len(similarity.patterns))
+    return np.concatenate([similarity.scores(X[rows])[0].argmax(axis=1) for rows in blocks])

@@ -88,10 +88,8 @@ class SpinMemory(Memory):
             return self._store(check_rows(X, self), self.memories_)
 
     def _settle(self, X: np.ndarray) -> None:
-        self.threshold_ = (
-            X.min() / 2.0 + X.max() / 2.0 if self.threshold == "midrange" else self.threshold
-        )
-        self.threshold_ = float(self.threshold_)
+        midrange = X.min() / 2.0 + X.max() / 2.0
+        self.threshold_ = float(midrange if self.threshold == "midrange" else self.threshold)
         self.order_ = check_random_state(self.random_state).permutation(X.shape[1])
         self.n_iter_ = 1
 
@@ -161,17 +159,17 @@ class SpinMemory(Memory):
         X = check_rows(X, self)
         settled = self._settled(self._spins(X), record)
         self._report(settled)
-        n, energy = len(X), self._energy()
+        n = len(X)
         result = RetrievalResult(
             settled.state.astype(X.dtype, copy=False),
-            energy.value(settled.state),
+            self._value(settled.state),
             settled.n_iter,
             settled.converged,
             np.ones(n, dtype=bool),
             self._recalled(settled.state),
             partial(csr_array, (n, 0)),
         )
-        return recorded(result, settled, energy.value)
+        return recorded(result, settled, self._value)
 
     def energy(self, X: ArrayLike) -> np.ndarray:
         """Return the energy of each row, made +-1 by the threshold of `fit`.
@@ -190,8 +188,7 @@ class SpinMemory(Memory):
             If `X` is not finite or has the wrong number of features.
         """
         check_is_fitted(self)
-        spins, energy = self._spins(check_rows(X, self)), self._energy()
-        return np.concatenate([energy.value(spins[rows]) for rows in self._blocks(len(spins))])
+        return self._value(self._spins(check_rows(X, self)))
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the energy of each row: a log probability up to a constant.
@@ -212,7 +209,11 @@ class SpinMemory(Memory):
         return 0.0 - self.energy(X)
 
     def _spins(self, X: np.ndarray) -> np.ndarray:
-        return np.where(self.threshold_ < X, 1.0, -1.0)
+        return np.where(X.astype(np.float64, copy=False) > self.threshold_, 1.0, -1.0)
+
+    def _value(self, spins: np.ndarray) -> np.ndarray:
+        energy = self._energy()
+        return np.concatenate([energy.value(spins[rows]) for rows in self._blocks(len(spins))])
 
     def _blocks(self, n: int) -> Iterator[slice]:
         return row_blocks(n, 48 * (len(self.memories_) + len(self.order_)), most=_ROWS)

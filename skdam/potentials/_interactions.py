@@ -8,6 +8,7 @@ overflows.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -38,7 +39,8 @@ class Table:
     def of(cls, numbers: Sequence[int]) -> Self:
         """Make a table of integers."""
         excess = [max(0, abs(number).bit_length() - _BITS) for number in numbers]
-        shortened = [number >> more for number, more in zip(numbers, excess, strict=True)]
+        pairs = zip(numbers, excess, strict=True)
+        shortened = [number >> more if number > 0 else -(-number >> more) for number, more in pairs]
         mantissa, exponent = np.frexp(np.array(shortened, dtype=np.float64))
         largest = np.inf if any(excess) else float(max(map(abs, numbers)))
         return cls(mantissa, exponent + np.array(excess), 2 * UNIT_ROUNDOFF, largest, numbers)
@@ -49,11 +51,29 @@ class Table:
         with np.errstate(over="ignore", under="ignore"):
             return np.ldexp(self.mantissa, np.clip(self.exponent, -(2**20), 2**20))
 
-    def signs_of_sums(self, counts: Integers) -> Floats:
-        """Return the sign of ``counts[i] @ numbers`` for each i: exactly, for integers.
+    @cached_property
+    def fold(self) -> tuple[Integers, Integers]:
+        """Where the first number of the same magnitude stands, and whether its sign is the same."""
+        if self.integers is None:
+            return np.arange(len(self.mantissa)), np.ones(len(self.mantissa), dtype=np.int8)
+        first: dict[int, int] = {}
+        place = np.array([first.setdefault(abs(v), i) for i, v in enumerate(self.integers)])
+        positive = np.array([v > 0 for v in self.integers])
+        return place, np.where(positive == positive[place], 1, -1).astype(np.int8)
 
-        For other numbers it is 0 where the sum is less than its rounding.
+    def signs_of_sums(self, entries: Integers, signs: Integers) -> Floats:
+        """Return the sign of ``signs[i] @ numbers[entries[i]]`` for each i: exactly, of integers.
+
+        Of other numbers it is 0 where the sum is less than its rounding.
         """
+        place, same = self.fold
+        n, width = len(entries), len(self.mantissa)
+        flat = place[entries] + width * np.arange(n)[:, None]
+        weights = (signs * same[entries]).ravel()
+        counts = np.bincount(flat.ravel(), weights=weights, minlength=n * width)
+        return self._signs_of_counted(counts.reshape(n, width).astype(np.int64))
+
+    def _signs_of_counted(self, counts: Integers) -> Floats:
         used = (counts != 0) & (self.mantissa != 0)
         peak = np.where(used, self.exponent, -_FAR).max(axis=1, keepdims=True)
         terms = counts * np.ldexp(self.mantissa, np.maximum(self.exponent - peak, -_FAR) * used)

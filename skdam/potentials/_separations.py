@@ -4,9 +4,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 
 from .._math import Floats
+
+#: Scores this near to each other are told apart to first order.
+_NEAR = 1e-8
 
 
 class Separation(ABC):
@@ -30,12 +33,8 @@ class Separation(ABC):
         """Return p for each row of scores whose largest is 0; rows are >= 0 and sum to 1."""
 
     @abstractmethod
-    def potential(self, Z: Floats) -> Floats:
-        """Return the conjugate at each row of scores."""
-
-    def at_zero(self, n: int) -> float:
-        """Return the conjugate at n scores of 0: the largest entropy there is."""
-        return float(self.potential(np.zeros((1, n)))[0])
+    def shortfall(self, Z: Floats) -> Floats:
+        """Return the conjugate at 0 less that at each such row: a sum of terms >= 0."""
 
 
 @dataclass(frozen=True)
@@ -48,66 +47,78 @@ class Softmax(Separation):
         with np.errstate(under="ignore"):
             return softmax(Z, axis=1)
 
-    def potential(self, Z: Floats) -> Floats:
+    def shortfall(self, Z: Floats) -> Floats:
         with np.errstate(under="ignore"):
-            return logsumexp(Z, axis=1)
+            return -np.log1p(np.expm1(Z).mean(axis=1))
 
 
 class _Sparse(Separation):
     """Attention that is 0 for most memories."""
 
-    @abstractmethod
-    def _entropy(self, P: Floats) -> Floats:
-        """Return minus the entropy of each row of probabilities."""
+    #: The power of p that is linear in the scores, alpha - 1.
+    power: float
 
-    def potential(self, Z: Floats) -> Floats:
-        peak = Z.max(axis=1, keepdims=True)
-        P = self.attention(Z - peak)
-        with np.errstate(invalid="ignore"):
-            gain = np.where(P > 0, P * (Z - peak), 0.0).sum(axis=1)
-        return peak[:, 0] + gain - self._entropy(P)
+    @abstractmethod
+    def _divergence(self, change: Floats, equal: float) -> Floats:
+        """Return how much less entropy there is than if all were equal.
+
+        `change` is the difference of the power of p from that of equal probabilities.
+        """
+
+    def shortfall(self, Z: Floats) -> Floats:
+        Z, equal = self._clipped(Z), Z.shape[1] ** -self.power
+        P = self.attention(Z)
+        with np.errstate(under="ignore"):
+            linear = self.power * (Z - Z.mean(axis=1, keepdims=True))  # of scores nearly equal
+            near = Z.min(axis=1, keepdims=True) > -_NEAR
+            change = np.where(near, linear, P**self.power - equal)
+            return self._divergence(change, equal) - (P * Z).sum(axis=1)
+
+    def _clipped(self, Z: Floats) -> Floats:
+        """Return scores that sums do not overflow of; what is farther off gets nothing anyway."""
+        return np.maximum(Z, -2.0 * self.margin)
 
 
 @dataclass(frozen=True)
 class Sparsemax(_Sparse):
     """The projection on the simplex (Gini's entropy, alpha = 2): p = max(z - tau, 0)."""
 
-    margin = 1.0
+    margin, power = 1.0, 1.0
 
     def attention(self, Z: Floats) -> Floats:
+        Z = self._clipped(Z)
         ordered = -np.sort(-Z, axis=1)
         rank = np.arange(1, Z.shape[1] + 1)
-        with np.errstate(invalid="ignore", over="ignore"):  # scores of -inf get nothing
-            threshold = (np.cumsum(ordered, axis=1) - 1.0) / rank
-            size = (ordered > threshold).sum(axis=1)
+        threshold = (np.cumsum(ordered, axis=1) - 1.0) / rank
+        size = (ordered > threshold).sum(axis=1)
         tau = np.take_along_axis(threshold, size[:, None] - 1, axis=1)
         P = np.maximum(Z - tau, 0.0)
         return P / P.sum(axis=1, keepdims=True)
 
-    def _entropy(self, P: Floats) -> Floats:
-        return 0.5 * (np.einsum("ij,ij->i", P, P) - 1.0)
+    def _divergence(self, change: Floats, equal: float) -> Floats:
+        return 0.5 * (change**2).sum(axis=1)
 
 
 @dataclass(frozen=True)
 class Entmax15(_Sparse):
     """Between the two (Tsallis' entropy, alpha = 1.5): p = max(z / 2 - tau, 0)^2."""
 
-    margin = 2.0
+    margin, power = 2.0, 0.5
 
     def attention(self, Z: Floats) -> Floats:
+        Z = self._clipped(Z)
         ordered = -np.sort(-Z, axis=1) / 2.0
         rank = np.arange(1, Z.shape[1] + 1)
-        with np.errstate(invalid="ignore", over="ignore"):
-            mean = np.cumsum(ordered, axis=1) / rank
-            spread = np.cumsum(ordered**2, axis=1) - rank * mean**2
-            threshold = mean - np.sqrt(np.maximum((1.0 - spread) / rank, 0.0))
-            size = (ordered > threshold).sum(axis=1)
+        mean = np.cumsum(ordered, axis=1) / rank
+        spread = np.cumsum(ordered**2, axis=1) - rank * mean**2
+        threshold = mean - np.sqrt(np.maximum((1.0 - spread) / rank, 0.0))
+        size = (ordered > threshold).sum(axis=1)
         tau = np.take_along_axis(threshold, size[:, None] - 1, axis=1)
         P = np.maximum(Z / 2.0 - tau, 0.0) ** 2
         return P / P.sum(axis=1, keepdims=True)
 
-    def _entropy(self, P: Floats) -> Floats:
-        return (4.0 / 3.0) * ((P**1.5).sum(axis=1) - 1.0)
+    def _divergence(self, change: Floats, equal: float) -> Floats:
+        return (4.0 / 3.0) * (change**2 * (change + 1.5 * equal)).sum(axis=1)
 
 
 #: The separations that go by a name.

@@ -1,14 +1,19 @@
 """Attention memories: their step, energy, exact retrieval, limits, and what they recall."""
 
+import pickle
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from reference import mp
 from scipy.optimize import approx_fprime
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from skdam import AttentionMemory, GaussianMemory, KernelizedMemory
+from skdam import AttentionMemory, BinaryMemory, GaussianMemory, KernelizedMemory
 from skdam.energies import SIMILARITIES
 from skdam.potentials import SEPARATIONS
 
@@ -126,7 +131,7 @@ def test_sparse_attention_retrieves_exactly_under_the_margin(similarity, separat
     """Delta_i >= m / beta + 2 M eps: the state is the memory, bit for bit."""
     rng, n_tested = np.random.default_rng(0), 0
     margin = {"sparsemax": 1.0, "entmax15": 2.0}[separation]
-    for _ in range(600):
+    for _ in range(900):
         K, D, beta = rng.integers(2, 9), rng.integers(2, 20), 10 ** rng.uniform(-1, 2)
         memories = rng.normal(size=(K, D)) * 10 ** rng.uniform(-1, 1)
         if similarity == "euclidean":  # all of one norm, where the two agree
@@ -145,7 +150,7 @@ def test_sparse_attention_retrieves_exactly_under_the_margin(similarity, separat
         states = memory.transform(memories[i] + away)
         np.testing.assert_array_equal(states, np.tile(memories[i], (5, 1)))
         n_tested += 5
-    assert n_tested > 1000
+    assert n_tested >= 2000
 
 
 @every_similarity
@@ -197,6 +202,12 @@ def test_energies_at_the_ends_of_the_floats(similarity):
     memory = AttentionMemory(1e-300, similarity=similarity).fit(X * 1e150)
     plain = AttentionMemory(1.0, similarity=similarity).fit(X)
     np.testing.assert_allclose(memory.energy(Q * 1e150) / 1e300, plain.energy(Q), rtol=1e-12)
+    limit = {"dot": (X**2).sum(axis=1).max() + (Q**2).sum(axis=1)}.get(similarity)
+    for beta in (1e-6, 1e-12, 1e-17, 1e-200):  # the mean energy of single memories
+        energy = AttentionMemory(beta, similarity=similarity).fit(X).energy(Q)
+        away = ((Q[:, None] - X) ** 2).sum(axis=-1).mean(axis=1) / 2
+        expected = away if limit is None else limit / 2 - (Q @ X.T).mean(axis=1)
+        np.testing.assert_allclose(energy, expected, rtol=1e-13 + 40 * beta)
     assert AttentionMemory(similarity=similarity).fit(X * 1e200).energy([[0.0] * 5]) == np.inf
 
 
@@ -212,14 +223,84 @@ def test_copies_attract_by_their_number_and_count_as_one():
 
 
 @every_similarity
-def test_a_row_does_not_depend_on_the_batch(similarity):
+@pytest.mark.parametrize("far", [1.0, 1e12, 1e300])
+def test_a_row_does_not_depend_on_the_batch(similarity, far):
     memory = AttentionMemory(5.0, similarity=similarity, max_iter=3, tol=1.0).fit(X)
-    alone = np.concatenate([memory.transform(q[None]) for q in Q])
-    np.testing.assert_allclose(memory.transform(Q), alone, rtol=1e-12)
+    learned = KernelizedMemory(learn_map=True, random_state=0).fit(X)
+    queries = np.vstack([Q, Q[:1] * far])
+    for each in (memory, learned):
+        alone = np.concatenate([each.transform(q[None]) for q in queries])
+        np.testing.assert_allclose(each.transform(queries), alone, rtol=1e-12)
+
+
+@every_separation
+def test_clusters_far_apart_keep_their_digits(separation):
+    """Products lose them all at 1e8: near memories are compared by direct differences."""
+    side = np.where(np.arange(12) % 2, 1e8, -1e8)[:, None]
+    memory = AttentionMemory(2.0, similarity="euclidean", separation=separation).fit(X + side)
+    here = X + side
+    for q in here[:6] + 0.25:
+        scores = -0.5 * ((q - here) ** 2).sum(axis=1) * 2.0
+        shares = SEPARATIONS[separation].attention((scores - scores.max())[None])[0]
+        np.testing.assert_allclose(
+            memory.retrieve(q[None]).members.toarray()[0], shares, atol=1e-11
+        )
+    assert (np.sort(shares)[-2] > 1e-6) or separation != "softmax"
+
+
+def test_a_memory_that_shares_the_attention_did_not_come_back():
+    pair = AttentionMemory(1e3, separation="sparsemax").fit([[1.0, 0.0], [0.0, 1.0]])
+    assert pair.retrieve([[1.0, 1.0]]).recalled.tolist() == [-1]
+
+
+def test_tiny_and_huge_rows_of_one_batch_keep_to_themselves():
+    rows = X * 1e-45
+    memory = AttentionMemory(3e45, similarity="manhattan").fit(rows)
+    together = memory.transform(np.vstack([Q[:3] * 1e-45, np.full((1, 5), 1e300)]))
+    np.testing.assert_allclose(together[:3], memory.transform(Q[:3] * 1e-45), rtol=1e-12)
+    plain = AttentionMemory(3.0, similarity="manhattan").fit(X)
+    np.testing.assert_allclose(together[:3] / 1e-45, plain.transform(Q[:3]), rtol=1e-12)
+
+
+def test_units_of_dot_products_do_not_overflow():
+    plain = AttentionMemory(3.0, similarity="dot").fit(X).transform(Q)
+    for mine, theirs in [(2.0**511, 2.0**511), (2.0**1020, 8.0)]:
+        memory = AttentionMemory(3.0 / mine / theirs, similarity="dot").fit(X * mine)
+        np.testing.assert_allclose(memory.transform(Q * theirs) / mine, plain, rtol=1e-12)
+
+
+@every_separation
+@every_similarity
+def test_a_huge_inverse_temperature_picks_one(separation, similarity):
+    for beta in (1e300, 1e307, 1.7e308):
+        memory = AttentionMemory(beta, similarity=similarity, separation=separation).fit(X)
+        assert np.isin(memory.transform(X), X).all()
+
+
+def test_blocks_respect_the_working_memory():
+    rows = np.random.default_rng(0).normal(size=(2000, 4))
+    queries, tall = rows[:500], np.tile(rows, (4, 1))
+    with config_context(working_memory=2):
+        soft = AttentionMemory(50.0, similarity="dot", max_iter=3, tol=1.0).fit(rows, values=rows)
+        sparse = AttentionMemory(1e4, separation="sparsemax").fit(rows)
+        spins = BinaryMemory(threshold=0, max_iter=1).fit(tall)
+        calls = {
+            "record": lambda: soft.retrieve(queries, record=True),
+            "recall": lambda: soft.recall(tall),
+            "members": lambda: sparse.retrieve(tall).members,
+            "energy": lambda: spins.energy(tall),
+            "spins": lambda: spins.retrieve(tall),
+        }
+        for name, call in calls.items():
+            tracemalloc.start()
+            call()
+            assert tracemalloc.get_traced_memory()[1] < 24e6, name
+            tracemalloc.stop()
 
 
 def test_one_step_never_warns_and_several_do():
     memory = AttentionMemory(1.0, similarity="dot", max_iter=2).fit(X)
+    memory.fit(X, values=np.arange(12))
     for call in (memory.retrieve, memory.recall):
         with pytest.warns(ConvergenceWarning, match="queries were still moving") as told:
             call(Q)
@@ -233,8 +314,10 @@ def test_one_step_never_warns_and_several_do():
 def test_without_values_recall_is_transform():
     memory = AttentionMemory(2.0).fit(X)
     np.testing.assert_allclose(memory.recall(Q), memory.transform(Q), rtol=1e-15)
-    several = AttentionMemory(2.0, max_iter=50, tol=1e-3).fit(X)
-    np.testing.assert_allclose(several.recall(Q), several.transform(Q), rtol=0.1, atol=1e-2)
+    several = AttentionMemory(2.0, max_iter=50, tol=1e-3).fit(X.astype(np.float32))
+    np.testing.assert_array_equal(several.recall(Q), several.transform(Q))
+    given = AttentionMemory(2.0, max_iter=5000, tol=1e-12).fit(X, values=X)
+    np.testing.assert_allclose(given.recall(Q), given.transform(Q), rtol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -277,16 +360,39 @@ def test_other_objects_are_picked():
     recalled = memory.recall(Q)
     assert all(given is values[i] for given, i in zip(recalled, best, strict=True))
     ragged = [[0] * (i % 3 + 1) for i in range(12)]
-    assert AttentionMemory(1e3).fit(X, values=ragged).recall(X) == ragged
+    mixed = [1, "a", 2.5, True, None, "b", 7, 8, 9, 10, 11, 12]
+    series = pd.Series([{"name": i} for i in range(12)], index=range(11, -1, -1))
+    for given in (ragged, mixed, series):
+        assert AttentionMemory(1e6).fit(X, values=given).recall(X) == list(given)
+    frame = pd.DataFrame({"a": range(12), "b": list("abcdefghijkl")})
+    rows = AttentionMemory(1e6).fit(X, values=frame).recall(X)
+    assert [tuple(row) for row in rows] == list(frame.itertuples(index=False, name=None))
+
+
+def test_many_labels_cost_no_square():
+    tracemalloc.start()
+    rows = np.random.default_rng(0).normal(size=(3000, 4))
+    memory = AttentionMemory(1e6).fit(rows, values=np.arange(3000))
+    tracemalloc.reset_peak()
+    assert memory.recall(rows[:3]).tolist() == [0, 1, 2]
+    assert tracemalloc.get_traced_memory()[1] < 8e6
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
     ("values", "words"),
-    [([1, 2], "values must hold one item for each row of X, 12, got 2"), (X * np.nan, "NaN")],
+    [
+        ([1, 2], "values must hold one item for each row of X, 12, got 2"),
+        (X * np.nan, "NaN"),
+        (5, "values must be a sequence or an array, got int"),
+        ({1, 2}, "values must be a sequence or an array, got set"),
+        (sp.eye_array(12).tocsr(), "values must be a sequence or an array, got csr_array"),
+        (np.ma.array(np.arange(12.0), mask=np.arange(12) < 3), "values is a masked array"),
+    ],
 )
 def test_wrong_values_are_refused(values, words):
     memory = AttentionMemory()
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((ValueError, TypeError), match=words):
         memory.fit(X, values=values)
     with pytest.raises(NotFittedError):
         memory.recall(X)
@@ -310,7 +416,7 @@ def test_independent_memories_reach_the_simplex(K, D, n):
     assert memory.simplex_bound_ == pytest.approx(np.arccos(-1 / (K - 1)))
     assert memory.separation_ == pytest.approx(memory.simplex_bound_, abs=1e-3)
     assert memory.separation_ == pytest.approx(smallest(memory, rows), abs=1e-9)
-    assert memory.map_.shape == (n or D, D)
+    assert memory.map_.shape == (n or min(K, D), D)
     np.testing.assert_allclose((memory.map_**2).sum() / len(memory.map_), 1.0)
 
 
@@ -350,6 +456,9 @@ def test_auto_keeps_the_map_where_it_wins():
     rows = units_of_their_own(rng)
     kept = KernelizedMemory(random_state=0).fit(rows)
     assert kept.is_learned_
+    for scale in (2.0**-1000, 2.0**530, 2.0**1010):
+        scaled = KernelizedMemory(random_state=0).fit(rows * scale)
+        np.testing.assert_array_equal(scaled.map_, kept.map_)
     plain = KernelizedMemory(learn_map=False).fit(rows)
     assert recall_of(kept, rows, rng) > recall_of(plain, rows, rng) + 0.1
 
@@ -371,6 +480,26 @@ def test_copies_and_a_single_memory_have_a_map_too():
     assert twice.separation_ == pytest.approx(np.arccos(-1 / 3), abs=1e-3)
     parallel = KernelizedMemory(learn_map=True, random_state=0).fit([[1.0, 1.0], [2.0, 2.0]])
     assert parallel.separation_ == pytest.approx(0.0, abs=1e-7)
+
+
+def test_a_query_that_the_map_does_not_see_is_like_all_memories():
+    memory = KernelizedMemory(learn_map=True, random_state=0).fit(np.eye(8)[:6] + 1e-3)
+    away = np.linalg.svd(np.eye(8)[:6] + 1e-3)[2][6:]
+    np.testing.assert_allclose(memory.metastability(away), 6.0)
+
+
+def test_a_map_of_many_features_has_as_many_rows_as_memories():
+    rows = np.random.default_rng(0).normal(size=(5, 3000))
+    tracemalloc.start()
+    learned = KernelizedMemory(learn_map=True, random_state=0).fit(rows)
+    plain = KernelizedMemory(learn_map=False).fit(rows)
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
+    assert learned.map_.shape == (5, 3000)
+    assert len(pickle.dumps(plain)) < 1e6
+    padded = KernelizedMemory(n_components=9, learn_map=True, random_state=0).fit(rows[:, :20])
+    assert padded.map_.shape == (9, 20)
+    assert padded.separation_ == pytest.approx(padded.simplex_bound_, abs=1e-3)
 
 
 def test_the_map_is_drawn_by_the_random_state():
