@@ -4,7 +4,8 @@ One query, four memories
 
 Digits of which the lower half is missing, as four memories complete them: the Epanechnikov memory
 with the known pixels held, attention under absolute and under squared differences, and bits that
-flip one by one. Each row shows a query, states on its path, what came back, and the energy on the
+flip one by one: what half a digit is in black and white is not enough, and other digits come back.
+Each row shows a query, states on its path, what came back, and the energy on the
 way, where there is one.
 """
 

@@ -189,8 +189,9 @@ def delta(X: np.ndarray, *, max_iter: int = 1000, tol: float = 1e-2) -> Floats:
         if np.abs(errors).max() <= tol:
             return W
     warnings.warn(
-        f"delta: after max_iter={max_iter} sweeps {_count(errors * spins >= 1.0)} not stable yet"
-        f" ({tol=:g}, error {np.abs(errors).max():.2g}). Raise max_iter or store fewer memories.",
+        f"delta: after max_iter={max_iter} sweeps fields are off by up to"
+        f" {np.abs(errors).max():.2g} ({tol=:g}), and {_count(errors * spins >= 1.0)} not stable"
+        " yet. Raise max_iter or store fewer memories.",
         ConvergenceWarning,
         stacklevel=2,
     )
@@ -243,6 +244,8 @@ def perceptron(X: np.ndarray, *, margin: float = 0.5, max_iter: int = 1000) -> F
     Gardner, "The space of interactions in neural network models", J. Phys. A 21, 1988; for
     symmetric couplings: Gardner, Gutfreund and Yekutieli, J. Phys. A 22, 1989.
     """
+    if not margin >= 0.0:
+        raise ValueError(f"margin must be at least 0, got {margin}.")
     max_iter, spins = check_count(max_iter, "max_iter"), _distinct(X)
     W = _start(spins)
     if any(_sweep_is_clean(W, spins, margin) for _ in range(max_iter)):

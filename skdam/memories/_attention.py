@@ -163,7 +163,8 @@ class AttentionMemory(BaseAttention):
         ValueError
             If `X` is not finite or has the wrong number of features.
         """
-        return 0.0 - self.beta * self.energy(X)
+        energy = self.energy(X)
+        return 0.0 - self._energy().beta * energy
 
     def _of_rows(
         self, formula: Callable[[OverlapEnergy, np.ndarray], np.ndarray], X: ArrayLike

@@ -2,6 +2,7 @@
 
 from __future__ import annotations  # help() then shows ArrayLike, not its expansion
 
+import warnings
 from typing import ClassVar, Self
 
 import numpy as np
@@ -108,6 +109,13 @@ class HopfieldMemory(SpinMemory):
     def _learn(self, spins: np.ndarray, before: np.ndarray) -> None:
         known = (self.couplings_,) if len(before) else ()
         self.couplings_ = RULES[self.rule](spins, *known)
+        if not self.couplings_.any() and spins.shape[1] > 1:
+            warnings.warn(
+                f"The couplings are all 0 after {len(spins)} patterns of {spins.shape[1]} bits:"
+                " every state stays as it is. Store fewer patterns, or take BinaryMemory.",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def _prepare(self) -> None:
         self._prepared = QuadraticEnergy.of(self.couplings_)

@@ -89,6 +89,13 @@ class SpinMemory(Memory):
 
     def _settle(self, X: np.ndarray) -> None:
         midrange = X.min() / 2.0 + X.max() / 2.0
+        if self.threshold == "midrange" and X.min() == X.max():
+            warnings.warn(
+                f"All features are equal, {X.min():g}, so that all bits are -1, and the threshold"
+                " is that value. Pass a number as threshold.",
+                UserWarning,
+                stacklevel=3,
+            )
         self.threshold_ = float(midrange if self.threshold == "midrange" else self.threshold)
         self.order_ = check_random_state(self.random_state).permutation(X.shape[1])
         self.n_iter_ = 1
@@ -181,6 +188,8 @@ class SpinMemory(Memory):
         Returns
         -------
         ndarray of shape (n,), float64
+            Infinite where it is not representable: for high degrees and many features, to which
+            retrieval is indifferent.
 
         Raises
         ------

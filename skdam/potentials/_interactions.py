@@ -224,7 +224,7 @@ def _of_integers(n_features: int, power: Callable[..., int]) -> Tables:
 
 #: The interactions that go by a name, made of a degree and an inverse temperature.
 INTERACTIONS = {
-    "power": lambda degree, beta: Power(degree),
-    "rectified": lambda degree, beta: RectifiedPower(degree),
+    "power": lambda degree, beta: Power(int(degree)),
+    "rectified": lambda degree, beta: RectifiedPower(int(degree)),
     "exponential": lambda degree, beta: Exponential(beta),
 }

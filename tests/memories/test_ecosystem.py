@@ -109,7 +109,7 @@ def test_sample_weight_is_routed_where_it_was_requested(digits):
 
 
 @CARRIED
-@pytest.mark.filterwarnings("ignore:.*(still moving|cycle|not stable)")
+@pytest.mark.filterwarnings("ignore:.*(still moving|cycle|not stable|are all 0|are equal)")
 @pytest.mark.parametrize("estimator", HOPFIELD_FAMILY, ids=str)
 def test_a_carried_member_of_the_hopfield_family_answers_the_same(estimator, carry, tmp_path):
     X = np.random.default_rng(0).normal(size=(30, 4))

@@ -88,7 +88,7 @@ def test_an_unfitted_member_of_the_family_says_so(estimator):
             getattr(clone(estimator), name)(X)
 
 
-@pytest.mark.filterwarnings("ignore:.*(still moving|cycle|not stable)")
+@pytest.mark.filterwarnings("ignore:.*(still moving|cycle|not stable|are all 0|are equal)")
 @pytest.mark.parametrize("estimator", HOPFIELD_FAMILY, ids=str)
 def test_one_row_one_column_and_constants_are_fine(estimator):
     wide = np.column_stack([np.full(30, 7.0), X[:, :1], np.zeros(30)])
@@ -98,7 +98,7 @@ def test_one_row_one_column_and_constants_are_fine(estimator):
         assert memory.retrieve(rows[:2]).state.shape == rows[:2].shape
 
 
-@pytest.mark.filterwarnings("ignore:.*(still moving|cycle|not stable)")
+@pytest.mark.filterwarnings("ignore:.*(still moving|cycle|not stable|are all 0|are equal)")
 @pytest.mark.parametrize("estimator", HOPFIELD_FAMILY, ids=str)
 def test_layout_and_kind_change_nothing_in_the_family(estimator):
     expected = clone(estimator).fit(X).transform(X)

@@ -138,6 +138,7 @@ def test_synchronous_steps_are_those_of_exact_integers(name, degree):
         ]
 
 
+@pytest.mark.filterwarnings("ignore:The couplings are all 0")
 @pytest.mark.parametrize("shape", [(20, 20), (30, 20), (3, 5), (4, 6)])
 def test_couplings_of_rounding_are_ties(shape):
     """As many independent patterns as bits leave no couplings, and all states stay."""
@@ -371,7 +372,24 @@ def test_features_are_compared_with_the_threshold():
     np.testing.assert_array_equal(memory.memories_, [[-1, 1, 1], [-1, -1, -1]])
     assert BinaryMemory(threshold=0.5).fit(X).memories_[1].tolist() == [1, 1, 1]
     assert BinaryMemory().fit([[1e308, -1.7e308]]).threshold_ == pytest.approx(-3.5e307)
-    assert BinaryMemory().fit([[3.0, 3.0]]).transform([[3.0, 4.0]]).tolist() == [[-1.0, -1.0]]
+    with pytest.warns(UserWarning, match="All features are equal, 3, .*Pass a number") as told:
+        memory = BinaryMemory().fit([[3.0, 3.0]])
+    assert told[0].filename == __file__
+    assert memory.transform([[3.0, 4.0]]).tolist() == [[-1.0, -1.0]]
+
+
+def test_couplings_that_are_gone_are_told_of():
+    with pytest.warns(UserWarning, match="all 0 after 20 patterns of 10 bits") as told:
+        HopfieldMemory(threshold=0).fit(spins(20, 10))
+    assert told[0].filename == __file__
+
+
+@pytest.mark.parametrize("update", ["asynchronous", "synchronous"])
+def test_numbers_of_numpy_are_numbers(update):
+    X = spins(5, 12)
+    for degree in (np.int64(30), np.int32(4)):
+        memory = BinaryMemory("power", degree, update=update, threshold=0).fit(X)
+        assert np.isfinite(memory.retrieve(X).energy).all()
 
 
 def test_a_huge_inverse_temperature_finds_the_nearest():
