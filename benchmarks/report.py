@@ -23,6 +23,7 @@ TABLES = {
     "retrieval.py": "Retrieval",
     "rules.py": "Bandwidth rules",
     "spins.py": "Spins",
+    "classifier.py": "Classifier",
     "features.py": "Random features",
     "stream.py": "Streaming",
     "back_ends.py": "Back ends",

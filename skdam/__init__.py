@@ -4,9 +4,11 @@ from ._version import __version__, show_versions
 from .dynamics import RetrievalResult
 from .memories._attention import AttentionMemory
 from .memories._binary import BinaryMemory
+from .memories._classifier import DenseMemoryClassifier
 from .memories._hopfield import HopfieldMemory
 from .memories._kernel import EpanechnikovMemory, GaussianMemory, KernelMemory
 from .memories._kernelized import KernelizedMemory
+from .memories._layered import LayeredMemory
 from .memories._random_feature import RandomFeatureMemory
 from .minima._enumerate import enumerate_minima
 from .minima._minima import Minima
@@ -17,12 +19,14 @@ from .minima._search import find_minima
 __all__ = [
     "AttentionMemory",
     "BinaryMemory",
+    "DenseMemoryClassifier",
     "EmergentSampler",
     "EpanechnikovMemory",
     "GaussianMemory",
     "HopfieldMemory",
     "KernelMemory",
     "KernelizedMemory",
+    "LayeredMemory",
     "Minima",
     "RandomFeatureMemory",
     "RetrievalResult",

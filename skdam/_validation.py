@@ -12,7 +12,14 @@ from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    assert_all_finite,
+    check_consistent_length,
+    column_or_1d,
+    validate_data,
+)
 
 FLOATS = [np.float64, np.float32]
 #: Newer versions refuse a batch of zero weights, which changes nothing, unless told otherwise.
@@ -105,7 +112,7 @@ def _refuse_gaps(X: np.ndarray) -> None:
     if gaps.any():
         raise ValueError(
             f"X contains NaN in {gaps.sum()} rows, the first of them row {gaps.argmax()}. Fill the"
-            " gaps, or complete them with a memory: retrieve(X, known=~np.isnan(X))."
+            " gaps, or complete them with a kernel memory: retrieve(X, known=~np.isnan(X))."
         )
 
 
@@ -150,6 +157,19 @@ def check_total(weights: np.ndarray) -> None:
         raise ValueError("sample_weight must not be all zero: no memory would be left.")
     if total == np.inf:
         raise ValueError(f"sample_weight must have a finite sum, got {total}.")
+
+
+def check_labels(y: ArrayLike, X: np.ndarray, estimator: BaseEstimator) -> np.ndarray:
+    """Return one label for each row."""
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
+    labels = column_or_1d(y, warn=True)
+    check_consistent_length(X, labels)
+    assert_all_finite(labels, input_name="y")
+    check_classification_targets(labels)
+    return labels
 
 
 def check_known(known: ArrayLike, X: np.ndarray) -> np.ndarray:

@@ -8,12 +8,14 @@ import numpy as np
 from skdam import (
     AttentionMemory,
     BinaryMemory,
+    DenseMemoryClassifier,
     EmergentSampler,
     EpanechnikovMemory,
     GaussianMemory,
     HopfieldMemory,
     KernelizedMemory,
     KernelMemory,
+    LayeredMemory,
     RandomFeatureMemory,
 )
 from skdam.feature_maps import NystroemFeatures, PositiveRandomFeatures, RandomFourierFeatures
@@ -99,6 +101,9 @@ HOPFIELD_FAMILY = [
     KernelizedMemory(random_state=0),
     KernelizedMemory(2.0, 2, learn_map=True, separation="sparsemax", random_state=0),
     KernelizedMemory(learn_map=False, max_iter=9),
+    LayeredMemory(),
+    LayeredMemory("A", interaction="power", degree=2, tau_hidden=0.5, max_time=30.0),
+    LayeredMemory("C", degree=4, rtol=1e-4, atol=1e-6),
 ]
 
 #: Every public estimator: scikit-learn's checks run on them all.
@@ -114,6 +119,9 @@ ESTIMATORS = [
     RandomFeatureMemory(3.0, 501, feature_map="positive", step=0.5, random_state=0, n_jobs=2),
     RandomFeatureMemory("scott", 30, feature_map="nystroem", random_state=0),
     RandomFeatureMemory(feature_map=RandomFourierFeatures(99, bandwidth=2.0, random_state=0)),
+    DenseMemoryClassifier(20, max_iter=30, random_state=0),
+    DenseMemoryClassifier(10, degree=10, temperature=0.5, max_iter=20, random_state=0),
+    DenseMemoryClassifier(9, early_stopping=True, n_iter_no_change=3, max_iter=40, random_state=0),
     RandomFourierFeatures(random_state=0),
     RandomFourierFeatures(1, bandwidth=3.0, orthogonal=False, random_state=0),
     PositiveRandomFeatures(7, bandwidth=3.0, random_state=0),

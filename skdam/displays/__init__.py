@@ -2,6 +2,7 @@
 
 from ._energy import EnergyDisplay
 from ._minima import MinimaDisplay
+from ._retention import RetentionDisplay
 from ._retrieval import RetrievalDisplay
 
-__all__ = ["EnergyDisplay", "MinimaDisplay", "RetrievalDisplay"]
+__all__ = ["EnergyDisplay", "MinimaDisplay", "RetentionDisplay", "RetrievalDisplay"]

@@ -5,9 +5,11 @@ May change before 1.0.
 
 from ._continuous import FlowingEnergy, SteppingEnergy, fixed_point, gradient_flow
 from ._discrete import SpinEnergy, asynchronous, synchronous
+from ._ode import Flow, ode
 from ._records import RetrievalResult, Settled
 
 __all__ = [
+    "Flow",
     "FlowingEnergy",
     "RetrievalResult",
     "Settled",
@@ -16,5 +18,6 @@ __all__ = [
     "asynchronous",
     "fixed_point",
     "gradient_flow",
+    "ode",
     "synchronous",
 ]

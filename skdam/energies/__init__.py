@@ -5,17 +5,22 @@ May change before 1.0.
 
 from ._binary import BinaryEnergy
 from ._kernel import KernelEnergy
+from ._layered import LayeredEnergy, LayeredFlow
 from ._overlap import OverlapEnergy
 from ._quadratic import QuadraticEnergy
 from ._similarities import SIMILARITIES, Cosine, Similarity, directions
+from ._voting import VotingEnergy
 
 __all__ = [
     "SIMILARITIES",
     "BinaryEnergy",
     "Cosine",
     "KernelEnergy",
+    "LayeredEnergy",
+    "LayeredFlow",
     "OverlapEnergy",
     "QuadraticEnergy",
     "Similarity",
+    "VotingEnergy",
     "directions",
 ]

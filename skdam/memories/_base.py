@@ -23,36 +23,16 @@ from .._version import __version__
 Part = TypeVar("Part")
 
 
-class Memory(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
-    """A transformer that stores patterns and pulls queries back to them.
-
-    A retrieved state lives in the space of the memories themselves: feature names pass through and
-    `inverse_transform` is the identity, so that a pipeline can map a state back to its input.
-    """
-
-    @abstractmethod
-    def transform(self, X: ArrayLike) -> np.ndarray:
-        """Return the retrieved states."""
+class Saved(BaseEstimator, ABC):
+    """An estimator whose files know which version wrote them."""
 
     @abstractmethod
     def _prepare(self) -> None:
         """Build from the fitted arrays what every call needs and no file should hold."""
 
-    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
-        """Return the states unchanged: they already live in the space of the memories.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, D)
-            Retrieved states; NaN where ``outside="nan"`` put them.
-
-        Returns
-        -------
-        ndarray of shape (n, D)
-            `X`.
-        """
-        check_is_fitted(self)
-        return check_rows(X, self, gaps=True)
+    @abstractmethod
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether it is fitted."""
 
     def __getstate__(self) -> dict:
         state = dict(super().__getstate__())
@@ -72,6 +52,34 @@ class Memory(OneToOneFeatureMixin, TransformerMixin, BaseEstimator, ABC):
         super().__setstate__(state)
         if self.__sklearn_is_fitted__():
             self._prepare()
+
+
+class Memory(OneToOneFeatureMixin, TransformerMixin, Saved):
+    """A transformer that stores patterns and pulls queries back to them.
+
+    A retrieved state lives in the space of the memories themselves: feature names pass through and
+    `inverse_transform` is the identity, so that a pipeline can map a state back to its input.
+    """
+
+    @abstractmethod
+    def transform(self, X: ArrayLike) -> np.ndarray:
+        """Return the retrieved states."""
+
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
+        """Return the states unchanged: they already live in the space of the memories.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, D)
+            Retrieved states; NaN where ``outside="nan"`` put them.
+
+        Returns
+        -------
+        ndarray of shape (n, D)
+            `X`.
+        """
+        check_is_fitted(self)
+        return check_rows(X, self, gaps=True)
 
     def __sklearn_is_fitted__(self) -> bool:
         return "memories_" in vars(self)

@@ -1,0 +1,155 @@
+"""The energy of a dense classifier: memories that vote on which class unit to switch on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from .._math import Floats, Integers, row_blocks
+
+#: Logarithm up to which a factor of the evidence counts; beyond, all is saturated.
+_STEEPEST = 600.0
+
+
+class Response(NamedTuple):
+    """What the memories say of a batch: overlaps to the power n - 1, and a factor of each row.
+
+    ``on`` is (n, A, K), with one class unit on, and ``off`` (n, K), with none. The power n is
+    ``on * on_overlap * factor``.
+    """
+
+    on: Floats
+    off: Floats
+    on_overlap: Floats
+    off_overlap: Floats
+    factor: Floats
+
+    @property
+    def votes(self) -> Floats:
+        """F(h with class a on) - F(h with all off) for each memory, (n, A, K), but for a factor."""
+        return self.on * self.on_overlap - (self.off * self.off_overlap)[:, None]
+
+
+@dataclass(frozen=True, eq=False)
+class VotingEnergy:
+    r"""Evidence of K memories for A classes.
+
+    .. math:: c_a(v) = \tanh \sum_\mu \big[F(h_\mu + 2\xi_{\mu a}) - F(h_\mu)\big],\qquad
+              h_\mu = \sum_i \xi_{\mu i} v_i - \sum_b \xi_{\mu b},\qquad F(h) = \max(h / T, 0)^n
+
+    the change of energy by switching class unit a on, from -1 (Krotov and Hopfield 2016).
+
+    Parameters
+    ----------
+    patterns : ndarray of shape (K, N + A), float64
+        Memories, and their class units after them, in [-1, 1].
+    n_classes : int
+        A.
+    scale : float
+        T.
+    degree : int
+        n.
+    """
+
+    patterns: Floats
+    n_classes: int
+    scale: float
+    degree: int
+
+    def evidence(self, V: Floats) -> Floats:
+        """Return the argument of the hyperbolic tangent, for each row and class."""
+        parts = [self._evidence(self.respond(V[rows])) for rows in self.blocks(len(V))]
+        return np.concatenate(parts)
+
+    def votes(self, V: Floats, classes: Integers) -> Floats:
+        """Return each memory's share in the evidence for a class of each row, in magnitude."""
+        shares = []
+        for rows in self.blocks(len(V)):
+            votes = self.respond(V[rows]).votes
+            size = np.abs(votes[np.arange(len(votes)), classes[rows]])
+            total = size.sum(axis=1, keepdims=True)
+            equal = 1.0 / size.shape[1]
+            shares.append(np.where(total > 0, size / np.where(total > 0, total, 1.0), equal))
+        return np.concatenate(shares)
+
+    def gradient(
+        self, V: Floats, targets: Floats, weights: Floats, exponent: int
+    ) -> tuple[Floats, float, Floats]:
+        r"""Return the gradient of the loss by the patterns, the loss, and the outputs c.
+
+        .. math:: L = \sum_v w_v \sum_a (c_a - t_a)^{2m}
+
+        With ``g_a = dL/dc_a (1 - c_a^2)`` and F' the derivative by h, each memory has
+
+        .. math:: S_\mu = \sum_a g_a F'(h_\mu + 2\xi_{\mu a}) - F'(h_\mu) \sum_a g_a,\quad
+                  \frac{\partial L}{\partial\xi_{\mu i}} = \sum_v S_\mu v_i,\quad
+                  \frac{\partial L}{\partial\xi_{\mu a}}
+                  = \sum_v 2 g_a F'(h_\mu + 2\xi_{\mu a}) - S_\mu
+        """
+        on, total, loss, c = self._slopes(V, targets, exponent)
+        on, total = on * weights[:, None, None], total * weights[:, None]
+        by_class = 2.0 * on.sum(axis=0).T - total.sum(axis=0)[:, None]
+        return np.hstack([total.T @ V, by_class]), float(weights @ loss), c
+
+    def mean_power(
+        self, V: Floats, targets: Floats, weights: Floats, exponent: int, power: int
+    ) -> Floats:
+        """Return the weighted mean, over rows, of a power of the magnitude of their gradients."""
+        mean = np.zeros_like(self.patterns)
+        for rows in self.blocks(len(V)):
+            on, total, *_ = self._slopes(V[rows], targets[rows], exponent)
+            share = weights[rows] / weights.sum()
+            visible = (np.abs(total) ** power * share[:, None]).T @ np.abs(V[rows]) ** power
+            units = np.einsum("n,nak->ka", share, np.abs(2.0 * on - total[:, None]) ** power)
+            mean += np.hstack([visible, units])
+        return mean
+
+    def _slopes(
+        self, V: Floats, targets: Floats, exponent: int
+    ) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return ``g_a F'(h + 2 xi_a)`` (n, A, K), S (n, K), losses and outputs, row by row."""
+        response = self.respond(V)
+        c = np.tanh(self._evidence(response))
+        error = c - targets
+        slope = power(error, 2 * exponent - 1)
+        g = 2 * exponent * slope * (1.0 - c * c)
+        g *= response.factor * (self.degree / self.scale)
+        on = g[:, :, None] * response.on
+        total = on.sum(axis=1) - g.sum(axis=1)[:, None] * response.off
+        return on, total, (slope * error).sum(axis=1), c
+
+    def respond(self, V: Floats) -> Response:
+        """Return what the memories say of a batch."""
+        n_features = self.patterns.shape[1] - self.n_classes
+        units = self.patterns[:, n_features:]
+        off = (V @ self.patterns[:, :n_features].T - units.sum(axis=1)) / self.scale
+        on = np.maximum(off[:, None] + units.T * (2.0 / self.scale), 0.0)
+        off = np.maximum(off, 0.0)
+        less, peak = self.degree - 1, np.ones((len(V), 1))
+        # the largest power that there may be: h <= N + A
+        if self.degree * np.log(max(1.0, self.patterns.shape[1] / self.scale)) > _STEEPEST:
+            peak = np.maximum(on.max(axis=(1, 2)), np.finfo(np.float64).tiny)[:, None]
+        factor = np.exp(np.clip(less * np.log(peak), -_STEEPEST, _STEEPEST))
+        return Response(power(on / peak[:, None], less), power(off / peak, less), on, off, factor)
+
+    def blocks(self, n: int) -> Iterator[slice]:
+        """Split n rows so that their answers respect the working memory."""
+        return row_blocks(n, 40 * len(self.patterns) * (self.n_classes + 1))
+
+    def _evidence(self, response: Response) -> Floats:
+        on = np.einsum("nak,nak->na", response.on, response.on_overlap)
+        off = np.einsum("nk,nk->n", response.off, response.off_overlap)
+        return (on - off[:, None]) * response.factor
+
+
+def power(base: Floats, exponent: int) -> Floats:
+    """Return integer powers by repeated squaring."""
+    result = None
+    while exponent:
+        if exponent & 1:
+            result = base if result is None else result * base
+        exponent >>= 1
+        if exponent:
+            base = base * base
+    return np.ones_like(base) if result is None else result
