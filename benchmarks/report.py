@@ -24,6 +24,7 @@ TABLES = {
     "rules.py": "Bandwidth rules",
     "spins.py": "Spins",
     "classifier.py": "Classifier",
+    "sequential.py": "Learning in sequence",
     "features.py": "Random features",
     "stream.py": "Streaming",
     "back_ends.py": "Back ends",
