@@ -53,7 +53,7 @@ def error_of(n_components, beta, orthogonal, where):
     return np.median(errors)
 
 
-lengths = 2 ** np.arange(7, 15)
+lengths = 2 ** np.arange(7, 14)
 betas = [5.0, 10.0, 30.0]
 kinds = [("orthogonal", True, "-"), ("independent", False, ":")]
 with warnings.catch_warnings():
