@@ -75,7 +75,7 @@ def check_rows(
     With an estimator, features are counted and named (`reset`) or compared; without one rows are
     float64.
     """
-    _refuse_silent_casts(X, "X")
+    refuse_silent_casts(X, "X")
     if isinstance(X, np.ndarray):
         X = X.astype(X.dtype.newbyteorder("="), copy=False)
     options = {"dtype": FLOATS, "order": "C", "ensure_all_finite": "allow-nan"}
@@ -100,7 +100,7 @@ def check_rows_or_csr(
 
 def check_vectors(V: ArrayLike, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
     """Return finite vectors, one for each row; a single one counts for all of them."""
-    _refuse_silent_casts(V, "V")
+    refuse_silent_casts(V, "V")
     vectors = check_array(V, ensure_2d=False, allow_nd=True, dtype=FLOATS, input_name="V")
     if vectors.shape not in (shape, shape[1:]):
         raise ValueError(f"V must have shape {shape[1:]} or {shape}, got {vectors.shape}.")
@@ -116,7 +116,7 @@ def _refuse_gaps(X: np.ndarray) -> None:
         )
 
 
-def _refuse_silent_casts(values: Any, name: str) -> None:
+def refuse_silent_casts(values: Any, name: str) -> None:
     """Refuse dates and masked entries, which scikit-learn would silently turn into numbers."""
     if issparse(values):
         return  # check_array's own message names .toarray()
@@ -144,7 +144,7 @@ def _holds_times(column: np.ndarray) -> bool:
 
 def check_weights(sample_weight: ArrayLike | None, X: np.ndarray) -> np.ndarray:
     """Return one float64 weight per row, finite and not negative."""
-    _refuse_silent_casts(sample_weight, "sample_weight")
+    refuse_silent_casts(sample_weight, "sample_weight")
     options = {"dtype": np.float64, "ensure_non_negative": True} | _ZEROS_ALLOWED
     return _check_sample_weight(sample_weight, X, **options)
 

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 from sklearn.utils import check_array
 
 from .._math import distinct_rows, pooled
-from .._validation import _refuse_silent_casts
+from .._validation import refuse_silent_casts
 from ..dynamics import RetrievalResult, Settled
 from ..energies import LayeredEnergy
 from ..potentials._lagrangians import HIDDEN_SUMS, HalfSquare, Length, LogCosh, LogSumExp
@@ -136,7 +136,7 @@ class Settling:
 
 def check_current(input_current: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
     """Return a finite input current for each query."""
-    _refuse_silent_casts(input_current, "input_current")
+    refuse_silent_casts(input_current, "input_current")
     current = check_array(
         np.atleast_1d(input_current),
         ensure_2d=False,

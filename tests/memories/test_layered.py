@@ -298,7 +298,7 @@ def test_a_row_does_not_depend_on_the_batch(model, interaction, degree):
     together = memory.retrieve(queries, record=True)
     shuffled = memory.retrieve(queries[::-1])
     np.testing.assert_allclose(shuffled.state[::-1], together.state, rtol=1e-12, atol=1e-12)
-    for i in range(0, 101, 10):
+    for i in range(0, 101, 20):
         alone = memory.retrieve(queries[i : i + 1], record=True)
         np.testing.assert_allclose(alone.state[0], together.state[i], rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(alone.times[0], together.times[i], rtol=1e-9)
@@ -387,12 +387,11 @@ def test_drives_that_floats_do_not_hold_are_refused(model, scale):
 
 
 @every_model
-@pytest.mark.parametrize("size", [1e160, 1e300])
-def test_queries_that_squares_do_not_hold_are_refused(model, size):
+def test_queries_that_squares_do_not_hold_are_refused(model):
     memory = LayeredMemory(model).fit(X)
     for call in (memory.transform, memory.energy, memory.score_samples):
         with pytest.raises(ValueError, match=r"X is too large.* in 1 rows.* row 2, with"):
-            call(np.vstack([Q[:2], Q[:1] * size]))
+            call(np.vstack([Q[:2], Q[:1] * 1e160]))
     assert np.isfinite(memory.set_params(max_time=9e3).transform(Q[:3] * 1e140)).all()
 
 
@@ -474,12 +473,12 @@ def test_a_failed_fit_changes_nothing_and_a_file_answers_the_same():
 
 
 def test_blocks_respect_the_working_memory():
-    rows = np.random.default_rng(0).normal(size=(1200, 4))
+    rows = np.random.default_rng(0).normal(size=(800, 4))
     memory = LayeredMemory(max_time=0.1).fit(rows)
     tracemalloc.start()
     with config_context(working_memory=1), pytest.warns(ConvergenceWarning):
         memory.retrieve(rows)
-    assert tracemalloc.get_traced_memory()[1] < 5e6  # a 1200 x 1200 array has 11e6
+    assert tracemalloc.get_traced_memory()[1] < 3e6  # an 800 x 800 array has 5e6
     tracemalloc.stop()
 
 
@@ -499,6 +498,8 @@ def test_visible_activities_are_gradients(part, model):
     extreme = np.array([[0.0, -0.0], [1e150, -1e150], [1e-200, 3e-200], [700.0, -800.0]])
     assert np.isfinite(visible.activity(extreme)).all()
     assert np.isfinite(visible.conjugate(extreme)).all()
+    short = lagrangians.Length().activity(np.array([[3e-200, 4e-200]]))
+    np.testing.assert_allclose(short, [[0.6, 0.8]])
     assert lagrangians.LogCosh().conjugate(extreme)[1] == pytest.approx(2 * np.log(2))
 
 
