@@ -62,6 +62,9 @@ axes[1].set(title="the energy", xlabel="time", xlim=(0, 8))
 axes[2].loglog(taus, errors, "ko-", label="at time 1")
 axes[2].loglog(taus, errors[0] * taus / taus[0], "0.7", label="slope 1")
 axes[2].set(title="distance from the limit", xlabel="time constant of hidden neurons")
+for axis in (axes[2].xaxis, axes[2].yaxis):
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("")
 axes[2].legend(frameon=False)
 if picture:
     figure.savefig(picture, dpi=120)

@@ -386,7 +386,7 @@ def test_many_labels_cost_no_square():
         (X * np.nan, "NaN"),
         (5, "values must be a sequence or an array, got int"),
         ({1, 2}, "values must be a sequence or an array, got set"),
-        (sp.eye_array(12).tocsr(), "values must be a sequence or an array, got csr_array"),
+        (sp.csr_array(np.eye(12)), "values must be a sequence or an array, got csr_array"),
         (np.ma.array(np.arange(12.0), mask=np.arange(12) < 3), "values is a masked array"),
     ],
 )
