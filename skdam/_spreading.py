@@ -1,9 +1,10 @@
 """Linear maps that spread patterns over the sphere: separation learned for attention."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
 from ._math import Floats, row_blocks
@@ -15,8 +16,14 @@ _MOST = 512
 _TEMPERATURES = (4.0, 32.0, 256.0, 2048.0)
 #: Most steps at each of them.
 _STEPS = 100
+#: A step may not raise the loss above the highest of so many before it, and has to lower that by
+#: this share of what the gradient promises.
+_MEMORY, _SHARE = 10, 1e-4
+#: Descent ends with a step that is shorter than this.
+_SHORTEST = 1e-12
 #: Singular values below this share of the largest are directions of rounding.
 _RANK = 1e-10
+_TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +40,10 @@ def spread(X: Floats, n_components: int, rng: np.random.RandomState) -> Spread:
     .. math:: \min_W\; \frac1t \log \operatorname{mean}_{\mu \ne \nu}
               \exp\Big(t\, \frac{W\xi_\mu \cdot W\xi_\nu}{|W\xi_\mu|\,|W\xi_\nu|}\Big)
 
-    for ever larger t (the separation loss of Hu, Wu, Liu 2024).  The paper projects
-    each row of W on the unit sphere after each step of gradient descent. As rotations change no
-    angle, that restricts nothing but the length of W; it is left free here, with quasi-Newton steps
-    in coordinates in which the rows of X are uncorrelated.
+    for ever larger t, by gradient steps after each of which the rows of W are projected on the
+    unit sphere (Hu, Wu, Liu 2024).  Here W acts on coordinates in which the rows of X are
+    uncorrelated. The spheres restrict nothing but the length of W: rotations change no angle, and
+    one of them makes all rows equally long.
 
     Parameters
     ----------
@@ -54,22 +61,56 @@ def spread(X: Floats, n_components: int, rng: np.random.RandomState) -> Spread:
     rank = int(np.sum(s > _RANK * s[0]))
     white = u[:, :rank] * len(rows) ** 0.5
     n_rows = min(n_components, rank)  # a rotation empties all others
-    start = np.linalg.qr(rng.standard_normal((rank, rank)))[0][:n_rows]
-    curve = [smallest_angle(white @ start.T)]
-    found = start.ravel()
+    found = _on_sphere(np.linalg.qr(rng.standard_normal((rank, rank)))[0][:n_rows])
+    curve = [smallest_angle(white @ found.T)]
     for t in _TEMPERATURES:
-        found = minimize(
-            lambda a, t=t: _loss(a.reshape(n_rows, rank), white, t),
-            found,
-            jac=True,
-            method="L-BFGS-B",
-            callback=lambda a: curve.append(smallest_angle(white @ a.reshape(start.shape).T)),
-            options={"maxiter": _STEPS, "maxcor": 20},
-        ).x
-    linear_map = (found.reshape(start.shape) / s[:rank]) @ vt[:rank]
+        for point in _projected_gradient(partial(_loss, rows=white, t=t), found):
+            curve.append(smallest_angle(white @ point.T))
+        found = point
+    linear_map = (found / s[:rank]) @ vt[:rank]
     linear_map *= n_components**0.5 / np.linalg.norm(linear_map)
     empty = np.zeros((n_components - n_rows, X.shape[1]))
     return Spread(np.vstack([linear_map, empty]), np.array(curve))
+
+
+def _projected_gradient(
+    loss: Callable[[Floats], tuple[float, Floats]], found: Floats
+) -> Iterator[Floats]:
+    """Descend, rows on the unit sphere; yield each point.
+
+    Lengths of steps are those of Barzilai and Borwein, in turns, halved until the loss is below
+    the highest of the last few (the spectral projected gradient of Birgin, Martinez, Raydan 2000).
+    """
+    value, gradient = loss(found)
+    values, length = [value], 1.0 / max(float(np.linalg.norm(gradient)), _TINY)
+    for turn in range(_STEPS):
+        before, slope = found, gradient
+        while True:
+            found = _on_sphere(before - length * slope)
+            moved = found - before
+            value, gradient = loss(found)
+            gain, ends = _SHARE * np.sum(moved**2) / length, np.linalg.norm(moved) <= _SHORTEST
+            if ends or value <= max(values[-_MEMORY:]) - gain:
+                break
+            length /= 2.0
+        yield found
+        if ends:
+            return
+        values.append(value)
+        length = _next_length(moved, gradient - slope, turn % 2 == 0, length)
+
+
+def _next_length(moved: Floats, bent: Floats, long: bool, length: float) -> float:
+    """Return the length that fits a quadratic to a step; four times the last where none does."""
+    curvature = float(np.sum(moved * bent))
+    if curvature <= _TINY:
+        return 4.0 * length
+    return float(np.sum(moved**2)) / curvature if long else curvature / float(np.sum(bent**2))
+
+
+def _on_sphere(a: Floats) -> Floats:
+    """Project rows on the unit sphere."""
+    return a / np.maximum(np.linalg.norm(a, axis=1, keepdims=True), _TINY)
 
 
 def smallest_angle(X: Floats) -> float:
@@ -90,7 +131,7 @@ def simplex_bound(n: int) -> float:
 def _loss(linear_map: Floats, rows: Floats, t: float) -> tuple[float, Floats]:
     """Return the separation loss, and its gradient by the map."""
     images = rows @ linear_map.T
-    length = np.maximum(np.linalg.norm(images, axis=1, keepdims=True), np.finfo(float).tiny)
+    length = np.maximum(np.linalg.norm(images, axis=1, keepdims=True), _TINY)
     unit = images / length
     scores = t * (unit @ unit.T)
     np.fill_diagonal(scores, -np.inf)
@@ -99,4 +140,4 @@ def _loss(linear_map: Floats, rows: Floats, t: float) -> tuple[float, Floats]:
     pull = 2.0 * (share @ unit)  # share is symmetric
     pull -= np.einsum("ij,ij->i", pull, unit)[:, None] * unit
     gradient = (pull / length).T @ rows
-    return float(logsumexp(scores) - np.log(n_pairs)) / t, gradient.ravel()
+    return float(logsumexp(scores) - np.log(n_pairs)) / t, gradient

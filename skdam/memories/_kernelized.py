@@ -29,10 +29,9 @@ class KernelizedMemory(BaseAttention):
               p = \mathrm{sep}\Big(\beta\,
               \frac{W x \cdot W \xi_\mu}{|W x|\,|W \xi_\mu|}\Big)
 
-    W maximises the smallest angle between stored patterns, and so the capacity [1]_, [2]_. (The
-    papers descend by projected gradients; quasi-Newton steps find the same maps.) What separates
-    patterns may amplify noise as well, so that by default the map is kept only if it pays in
-    recall.
+    W maximises the smallest angle between stored patterns, and so the capacity [1]_, [2]_; it is
+    found by projected gradients. What separates patterns may amplify noise as well, so that by
+    default the map is kept only if it pays in recall.
 
     Parameters
     ----------
