@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._math import Floats, Integers, row_blocks
+from .._math import Floats, Integers, row_blocks, slices
 
 #: Logarithm up to which a factor of the evidence counts; beyond, all is saturated.
 _STEEPEST = 600.0
+#: Bytes of the powers of a block of rows: a few of them stay in the cache.
+_CACHED = 400_000
 
 
 class Response(NamedTuple):
@@ -24,6 +26,16 @@ class Response(NamedTuple):
     on_overlap: Floats
     off_overlap: Floats
     factor: Floats
+
+    @property
+    def evidence(self) -> Floats:
+        """Their sum over memories, (n, A)."""
+        on = np.einsum("nak,nak->na", self.on, self.on_overlap)
+        return (on - np.einsum("nk,nk->n", self.off, self.off_overlap)[:, None]) * self.factor
+
+    def pull(self, g: Floats) -> Floats:
+        """Return sum_a g_a [F'(h with class a on) - F'(h with all off)], but for a factor."""
+        return np.matmul(g[:, None], self.on)[:, 0] - g.sum(axis=1)[:, None] * self.off
 
     @property
     def votes(self) -> Floats:
@@ -59,14 +71,14 @@ class VotingEnergy:
 
     def evidence(self, V: Floats) -> Floats:
         """Return the argument of the hyperbolic tangent, for each row and class."""
-        parts = [self._evidence(self.respond(V[rows])) for rows in self.blocks(len(V))]
+        parts = [self.respond(self.overlaps(V[rows])).evidence for rows in self.blocks(len(V))]
         return np.concatenate(parts)
 
     def votes(self, V: Floats, classes: Integers) -> Floats:
         """Return each memory's share in the evidence for a class of each row, in magnitude."""
         shares = []
         for rows in self.blocks(len(V)):
-            votes = self.respond(V[rows]).votes
+            votes = self.respond(self.overlaps(V[rows])).votes
             size = np.abs(votes[np.arange(len(votes)), classes[rows]])
             total = size.sum(axis=1, keepdims=True)
             equal = 1.0 / size.shape[1]
@@ -87,10 +99,17 @@ class VotingEnergy:
                   \frac{\partial L}{\partial\xi_{\mu a}}
                   = \sum_v 2 g_a F'(h_\mu + 2\xi_{\mu a}) - S_\mu
         """
-        on, total, loss, c = self._slopes(V, targets, exponent)
-        on, total = on * weights[:, None, None], total * weights[:, None]
-        by_class = 2.0 * on.sum(axis=0).T - total.sum(axis=0)[:, None]
-        return np.hstack([total.T @ V, by_class]), float(weights @ loss), c
+        overlaps, by_class = self.overlaps(V), np.zeros((self.n_classes, len(self.patterns)))
+        pull, loss, c = np.empty_like(overlaps), 0.0, np.empty_like(targets)
+        size = max(1, _CACHED // (8 * by_class.size))
+        for rows in slices(len(V), size):
+            response = self.respond(overlaps[rows])
+            g, losses, c[rows] = self._slopes(response, targets[rows], exponent)
+            g *= weights[rows, None]
+            pull[rows] = response.pull(g)
+            by_class += np.einsum("na,nak->ak", g, response.on)
+            loss += float(weights[rows] @ losses)
+        return np.hstack([pull.T @ V, 2.0 * by_class.T - pull.sum(axis=0)[:, None]]), loss, c
 
     def mean_power(
         self, V: Floats, targets: Floats, weights: Floats, exponent: int, power: int
@@ -98,49 +117,53 @@ class VotingEnergy:
         """Return the weighted mean, over rows, of a power of the magnitude of their gradients."""
         mean = np.zeros_like(self.patterns)
         for rows in self.blocks(len(V)):
-            on, total, *_ = self._slopes(V[rows], targets[rows], exponent)
-            share = weights[rows] / weights.sum()
-            visible = (np.abs(total) ** power * share[:, None]).T @ np.abs(V[rows]) ** power
-            units = np.einsum("n,nak->ka", share, np.abs(2.0 * on - total[:, None]) ** power)
+            response = self.respond(self.overlaps(V[rows]))
+            g = self._slopes(response, targets[rows], exponent)[0]
+            pull, share = response.pull(g), weights[rows] / weights.sum()
+            slopes = 2.0 * g[:, :, None] * response.on - pull[:, None]
+            visible = (np.abs(pull) ** power * share[:, None]).T @ np.abs(V[rows]) ** power
+            units = np.einsum("n,nak->ka", share, np.abs(slopes) ** power)
             mean += np.hstack([visible, units])
         return mean
 
     def _slopes(
-        self, V: Floats, targets: Floats, exponent: int
-    ) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return ``g_a F'(h + 2 xi_a)`` (n, A, K), S (n, K), losses and outputs, row by row."""
-        response = self.respond(V)
-        c = np.tanh(self._evidence(response))
+        self, response: Response, targets: Floats, exponent: int
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return g_a times the factor of F' (n, A), losses and outputs, row by row."""
+        c = np.tanh(response.evidence)
         error = c - targets
         slope = power(error, 2 * exponent - 1)
         g = 2 * exponent * slope * (1.0 - c * c)
         g *= response.factor * (self.degree / self.scale)
-        on = g[:, :, None] * response.on
-        total = on.sum(axis=1) - g.sum(axis=1)[:, None] * response.off
-        return on, total, (slope * error).sum(axis=1), c
+        return g, (slope * error).sum(axis=1), c
 
-    def respond(self, V: Floats) -> Response:
-        """Return what the memories say of a batch."""
+    def overlaps(self, V: Floats) -> Floats:
+        """Return h / T of each row and memory, all class units off."""
         n_features = self.patterns.shape[1] - self.n_classes
-        units = self.patterns[:, n_features:]
-        off = (V @ self.patterns[:, :n_features].T - units.sum(axis=1)) / self.scale
-        on = np.maximum(off[:, None] + units.T * (2.0 / self.scale), 0.0)
-        off = np.maximum(off, 0.0)
-        less, peak = self.degree - 1, np.ones((len(V), 1))
-        # the largest power that there may be: h <= N + A
-        if self.degree * np.log(max(1.0, self.patterns.shape[1] / self.scale)) > _STEEPEST:
-            peak = np.maximum(on.max(axis=(1, 2)), np.finfo(np.float64).tiny)[:, None]
+        visible, units = np.split(self.patterns, [n_features], axis=1)
+        return (V @ visible.T - units.sum(axis=1)) / self.scale
+
+    def respond(self, off: Floats) -> Response:
+        """Return what the memories say of a batch, from its overlaps."""
+        units = np.ascontiguousarray(self.patterns[:, -self.n_classes :].T)
+        on = off[:, None] + units * (2.0 / self.scale)
+        np.maximum(on, 0.0, out=on)
+        off, less = np.maximum(off, 0.0), self.degree - 1
+        if not self._is_steep:
+            return Response(power(on, less), power(off, less), on, off, np.ones((len(off), 1)))
+        peak = np.maximum(on.max(axis=(1, 2)), np.finfo(np.float64).tiny)[:, None]
         factor = np.exp(np.clip(less * np.log(peak), -_STEEPEST, _STEEPEST))
         return Response(power(on / peak[:, None], less), power(off / peak, less), on, off, factor)
+
+    @property
+    def _is_steep(self) -> bool:
+        """Whether the largest power that there may be leaves the floats: h <= N + A."""
+        largest = max(1.0, self.patterns.shape[1] / self.scale)
+        return bool(self.degree * np.log(largest) > _STEEPEST)
 
     def blocks(self, n: int) -> Iterator[slice]:
         """Split n rows so that their answers respect the working memory."""
         return row_blocks(n, 40 * len(self.patterns) * (self.n_classes + 1))
-
-    def _evidence(self, response: Response) -> Floats:
-        on = np.einsum("nak,nak->na", response.on, response.on_overlap)
-        off = np.einsum("nk,nk->n", response.off, response.off_overlap)
-        return (on - off[:, None]) * response.factor
 
 
 def power(base: Floats, exponent: int) -> Floats:
