@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError
+from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -49,6 +49,7 @@ class ObjectWith(HasMethods):
 POSITIVE = Number(Real, 0, np.inf, closed="neither")
 NOT_NEGATIVE = Number(Real, 0, np.inf, closed="left")
 COUNT = Number(Integral, 1, None, closed="left")
+SHARE = Number(Real, 0, 1, closed="both")
 
 
 @contextmanager
@@ -69,11 +70,12 @@ def check_rows(
     *,
     reset: bool = False,
     gaps: bool = False,
+    single: bool = False,
 ) -> np.ndarray:
     """Return rows of float64 or float32 (kept) in C order; with `gaps` NaN is let through.
 
     With an estimator, features are counted and named (`reset`) or compared; without one rows are
-    float64.
+    float64, unless `single` keeps float32.
     """
     refuse_silent_casts(X, "X")
     if isinstance(X, np.ndarray):
@@ -81,7 +83,8 @@ def check_rows(
     options = {"dtype": FLOATS, "order": "C", "ensure_all_finite": "allow-nan"}
     with np.errstate(over="ignore", invalid="ignore"):  # scikit-learn adds up all of X
         if estimator is None:
-            rows = check_array(X, input_name="X", **options).astype(np.float64, copy=False)
+            rows = check_array(X, input_name="X", **options)
+            rows = rows if single else rows.astype(np.float64, copy=False)
         else:
             rows = validate_data(estimator, X, reset=reset, **options)
     if not gaps:
@@ -200,9 +203,14 @@ def check_positive(value: ArrayLike, name: str) -> np.ndarray:
 
 def check_count(value: int, name: str) -> int:
     """Return a positive integer."""
-    if not COUNT.is_satisfied_by(value):
-        raise InvalidParameterError(f"{name} must be {COUNT}, got {value!r}.")
-    return int(value)
+    return int(check_allowed(value, name, COUNT))
+
+
+def check_allowed(value: Any, name: str, allowed: Number | StrOptions) -> Any:
+    """Return a number of an interval, or a string that is an option."""
+    if not allowed.is_satisfied_by(value):
+        raise InvalidParameterError(f"{name} must be {allowed}, got {value!r}.")
+    return value
 
 
 def check_method(step: Any, name: str, method: str) -> Any:

@@ -1,4 +1,4 @@
-"""Data to study memories with: tasks that come one after another."""
+"""Tasks that come one after another."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -7,12 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.ndimage import rotate
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, column_or_1d
 
-from ._math import Floats
-from ._validation import check_count, check_rows
-
-__all__ = ["make_permuted_tasks", "make_rotated_tasks"]
+from .._math import Floats
+from .._validation import check_count, check_rows
 
 #: Training rows and labels, then test rows and labels.
 Task = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -56,7 +54,8 @@ def make_permuted_tasks(
     (3, (1198, 64))
     """
     rng = check_random_state(random_state)
-    orders = [np.arange(np.shape(X)[-1])]
+    X = check_rows(X, single=True)
+    orders = [np.arange(X.shape[1])]
     orders += [rng.permutation(len(orders[0])) for _ in range(check_count(n_tasks, "n_tasks") - 1)]
     return _tasks(X, y, rng, [partial(np.take, indices=order, axis=1) for order in orders])
 
@@ -98,9 +97,10 @@ def make_rotated_tasks(
     >>> len(make_rotated_tasks(*load_digits(return_X_y=True), n_tasks=2, random_state=0))
     2
     """
-    side = round(np.shape(X)[-1] ** 0.5)
-    if side**2 != np.shape(X)[-1]:
-        raise ValueError(f"X must hold square images, got {np.shape(X)[-1]} features.")
+    X = check_rows(X, single=True)
+    side = round(X.shape[1] ** 0.5)
+    if side**2 != X.shape[1]:
+        raise ValueError(f"X must hold square images, got {X.shape[1]} features.")
 
     def turned(rows: Floats, angle: float) -> Floats:
         images = rows.reshape(-1, side, side)
@@ -112,9 +112,9 @@ def make_rotated_tasks(
 
 
 def _tasks(
-    X: ArrayLike, y: ArrayLike, rng: np.random.RandomState, views: Sequence[Callable]
+    rows: Floats, y: ArrayLike, rng: np.random.RandomState, views: Sequence[Callable]
 ) -> list[Task]:
-    rows, labels = check_rows(X), np.asarray(y)
+    labels = column_or_1d(y, warn=True)
     train, test, known, truth = train_test_split(
         rows, labels, test_size=1 / 3, random_state=rng, stratify=labels
     )
