@@ -150,10 +150,11 @@ class VotingEnergy:
         np.maximum(on, 0.0, out=on)
         off, less = np.maximum(off, 0.0), self.degree - 1
         if not self._is_steep:
-            return Response(power(on, less), power(off, less), on, off, np.ones((len(off), 1)))
-        peak = np.maximum(on.max(axis=(1, 2)), np.finfo(np.float64).tiny)[:, None]
+            return Response(slope(on, less), slope(off, less), on, off, np.ones((len(off), 1)))
+        peak = np.maximum(on.max(axis=(1, 2)), off.max(axis=1))[:, None]
+        peak = np.maximum(peak, np.finfo(np.float64).tiny)
         factor = np.exp(np.clip(less * np.log(peak), -_STEEPEST, _STEEPEST))
-        return Response(power(on / peak[:, None], less), power(off / peak, less), on, off, factor)
+        return Response(slope(on / peak[:, None], less), slope(off / peak, less), on, off, factor)
 
     @property
     def _is_steep(self) -> bool:
@@ -164,6 +165,11 @@ class VotingEnergy:
     def blocks(self, n: int) -> Iterator[slice]:
         """Split n rows so that their answers respect the working memory."""
         return row_blocks(n, 40 * len(self.patterns) * (self.n_classes + 1))
+
+
+def slope(base: Floats, less: int) -> Floats:
+    """Return max(h, 0)^(n - 1) at h, clipped at 0, and 0 below 0 even for n = 1."""
+    return power(base, less) if less else np.sign(base)
 
 
 def power(base: Floats, exponent: int) -> Floats:

@@ -3,17 +3,19 @@
 from __future__ import annotations  # help() then shows ArrayLike, not its expansion
 
 import copy
+import warnings
 from numbers import Integral, Real
 from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 from threadpoolctl import threadpool_limits
 
-from .._callbacks import CallbackSupportMixin, ended, started, with_callbacks
+from .._callbacks import CallbackSupportMixin, Told, with_callbacks
 from .._validation import COUNT, POSITIVE, Number, all_or_nothing, check_rows
 from ._learning import LearningClassifier
 
@@ -36,11 +38,11 @@ class DenseMemoryClassifier(CallbackSupportMixin, ClassifierMixin, LearningClass
     degree : int, default=3
         n.
     temperature : float or "auto", default="auto"
-        T / (N + A), for N features and A classes. What works moves from .2 (n = 2) to .7 (n = 30).
-        "auto" takes that of .1, .2, .35, .5, .7 and .9 with the smallest loss on a fifth of the
-        rows after 10 epochs on the others, in three trials.
+        T / (N + A), for N features and A classes; 1e-9 or more. What works moves from .2 (n = 2) to
+        .7 (n = 30). "auto" takes that of .1, .2, .35, .5, .7 and .9 with the smallest loss on a
+        fifth of the rows after 10 epochs on the others, in three trials.
     loss_exponent : int, default=4
-        m: 1 is the squared error; the larger, the more the worst rows count.
+        m <= 256: 1 is the squared error; the larger, the more the worst rows count.
     learning_rate : float, default=0.02
         How far the fastest coordinate of each memory moves in a step.
     decay : float, default=0.998
@@ -50,10 +52,10 @@ class DenseMemoryClassifier(CallbackSupportMixin, ClassifierMixin, LearningClass
     max_iter : int, default=150
         Epochs.
     early_stopping : bool, default=False
-        Whether to hold a share of the rows out, to stop when their error has not fallen for
-        `n_iter_no_change` epochs, and to keep the memories of the best epoch.
+        Whether to hold rows out, to stop when neither their errors nor, with as many errors, their
+        loss has fallen for `n_iter_no_change` epochs, and to keep the memories of the best one.
     validation_fraction : float, default=0.1
-        That share, with `early_stopping`.
+        The share held out of each class, with `early_stopping`: at least one row, if it has two.
     n_iter_no_change : int, default=10
     random_state : int, RandomState or None, default=None
         What start, batches and splits are drawn with.
@@ -81,8 +83,9 @@ class DenseMemoryClassifier(CallbackSupportMixin, ClassifierMixin, LearningClass
     -----
     Equal rows with equal labels are one row, with the sum of their weights, and rows are sorted
     before anything is drawn: neither their order nor copies for weights change the result. Features
-    are scaled by their smallest and largest value in `fit` (or the first `partial_fit`), and later
-    clipped to that range.
+    are scaled by their smallest and largest value in `fit` (or the first `partial_fit` in which
+    they vary), and later clipped to that range; constant ones are ignored. A change of
+    `n_memories`, `degree` or `temperature` counts from the next `fit`.
 
     References
     ----------
@@ -102,13 +105,13 @@ class DenseMemoryClassifier(CallbackSupportMixin, ClassifierMixin, LearningClass
     _parameter_constraints: ClassVar[dict] = {
         "n_memories": [COUNT],
         "degree": [COUNT],
-        "temperature": [POSITIVE, StrOptions({"auto"})],
-        "loss_exponent": [COUNT],
+        "temperature": [Number(Real, 1e-9, np.inf, closed="left"), StrOptions({"auto"})],
+        "loss_exponent": [Number(Integral, 1, 256, closed="both")],
         "learning_rate": [POSITIVE],
         "decay": [Number(Real, 0, 1, closed="right")],
         "momentum": [Number(Real, 0, 1, closed="left")],
         "batch_size": [COUNT],
-        "max_iter": [Number(Integral, 1, None, closed="left")],
+        "max_iter": [COUNT],
         "early_stopping": ["boolean"],
         "validation_fraction": [Number(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [COUNT],
@@ -170,18 +173,20 @@ class DenseMemoryClassifier(CallbackSupportMixin, ClassifierMixin, LearningClass
         Warns
         -----
         ConvergenceWarning
-            If the outputs are saturated in the first epoch, or all but 0 in the last: the
-            temperature is wrong for the degree.
+            If the outputs are saturated and wrong in the first epoch, or all but 0 in the last:
+            the temperature is wrong for the degree.
         """
         self._validate_params()
-        context = started(self, self.max_iter)
+        told = Told(self, self.max_iter, X, y, sample_weight)  # undone by the decorator
         with all_or_nothing(self):
             task = self._first_task(X, y, sample_weight)
             rng = check_random_state(self.random_state)
             with threadpool_limits(1, user_api="blas"):  # products are small
                 self._settle(task, rng)
-                self._learn(task, rng, context)
-        ended(self, context)
+                complaint = self._learn(task, rng, told)
+            told.end()
+        if complaint:
+            warnings.warn(complaint, ConvergenceWarning, stacklevel=3)
         return self
 
     def partial_fit(
@@ -191,7 +196,7 @@ class DenseMemoryClassifier(CallbackSupportMixin, ClassifierMixin, LearningClass
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Learn rows for one epoch more; the first rows settle classes, scale and temperature.
+        """Learn rows for one epoch more; the first settle classes, scale, degree and temperature.
 
         Parameters
         ----------
@@ -209,21 +214,28 @@ class DenseMemoryClassifier(CallbackSupportMixin, ClassifierMixin, LearningClass
         ------
         ValueError
             As `fit`, or if a label is not one of the classes; the classifier is then as before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the outputs of the first call are saturated and wrong.
         """
         with all_or_nothing(self):
             self._validate_params()
             if self.__sklearn_is_fitted__():
                 self._check_classes(classes)
                 task = self._task(check_rows(X, self), y, sample_weight)
+                rng = copy.deepcopy(self._rng)  # a failure leaves the old one as it was
             else:
                 if classes is None:
                     raise ValueError("classes must be passed to the first call of partial_fit.")
                 task = self._first_task(X, y, sample_weight, classes)
-                self._settle(task, check_random_state(self.random_state))
-            self._rng = copy.deepcopy(self._rng)  # a failure leaves the old one as it was
-            learner = self._learner()
-            self._keep(learner, [learner.epoch(task, self._rng)[0]])
-            return self
+                rng = check_random_state(self.random_state)
+                self._settle(task, rng)
+            complaint = self._learn_once(task, rng)
+        if complaint:
+            warnings.warn(complaint, ConvergenceWarning, stacklevel=2)
+        return self
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the evidence for each class, the argument of the hyperbolic tangent.

@@ -1,20 +1,19 @@
 """How a dense classifier is fitted: what it settles first, and its epochs."""
 
-import warnings
-from typing import Any
+import copy
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from .._callbacks import told
+from .._callbacks import Told
 from .._math import distinct_rows
 from .._validation import check_labels, check_rows, check_total, check_weights
 from ..energies import VotingEnergy
 from ._base import Saved
-from ._training import Hooks, Learner, Task
+from ._training import EarlyStop, Hooks, Learner, Task, errors
 
 #: Temperatures that "auto" tries, as shares of N + A, how often, and for how many epochs.
 TEMPERATURES, TRIALS, TRIAL_EPOCHS = (0.1, 0.2, 0.35, 0.5, 0.7, 0.9), 3, 10
@@ -46,9 +45,14 @@ class LearningClassifier(Saved):
     n_features_in_: int
     temperature_: float
     loss_curve_: np.ndarray
+    _low: np.ndarray
+    _high: np.ndarray
+    _heaviest: float
+    _degree: int
     _patterns: np.ndarray
     _velocity: np.ndarray
     _rate: float
+    _rng: np.random.RandomState
 
     def _first_task(
         self,
@@ -59,46 +63,60 @@ class LearningClassifier(Saved):
     ) -> Task:
         """Settle the labels and the scale of the features; return the rows to learn."""
         X = check_rows(X, self, reset=True)
-        weights = check_weights(sample_weight, X)
+        labels, weights = check_labels(y, X, self), check_weights(sample_weight, X)
         check_total(weights)
-        labels = check_labels(y, X, self)[weights > 0]
-        self.classes_ = np.unique(labels if classes is None else np.asarray(classes))
-        rows = X[weights > 0].astype(np.float64)
-        low, high = rows.min(axis=0), rows.max(axis=0)
-        self._middle = low / 2.0 + high / 2.0
-        self._half = np.where(high > low, high / 2.0 - low / 2.0, 1.0)
+        self.classes_ = np.unique(labels[weights > 0]) if classes is None else _distinct(classes)
+        self._low, self._high = np.full((2, X.shape[1]), [[np.inf], [-np.inf]])
+        # a power of two: to divide by it changes no digit, and keeps gradients in range
+        self._heaviest = 2.0 ** (np.frexp(weights.max())[1] - 1)
         self.n_iter_, self.loss_curve_ = 0, np.empty(0)
-        return self._task(X, y, weights)
+        return self._task(X, labels, weights)
 
     def _task(self, X: np.ndarray, y: ArrayLike, sample_weight: ArrayLike | None) -> Task:
         """Return the distinct rows with positive weight, in lexicographic order."""
-        labels, weights = check_labels(y, X, self), check_weights(sample_weight, X)
+        labels, weights = check_labels(y, X, self), check_weights(sample_weight, X) / self._heaviest
+        kept = weights > 0
+        rows, labels, weights = X[kept].astype(np.float64), labels[kept], weights[kept]
         known = np.isin(labels, self.classes_)
         if not known.all():
             raise ValueError(f"y has labels that are not in classes: {np.unique(labels[~known])}.")
-        place = np.searchsorted(self.classes_, labels)
-        table = np.column_stack([self._scaled(X), place])[weights > 0]
+        self._see(rows)
+        table = np.column_stack([self._scaled(rows), np.searchsorted(self.classes_, labels)])
         first, copy_of = distinct_rows(table)
-        totals = np.bincount(copy_of, weights[weights > 0], minlength=len(first))
+        order = np.argsort(weights)  # sums depend on it, and must not depend on that of the rows
+        totals = np.bincount(copy_of[order], weights[order], minlength=len(first))
         targets = 2.0 * np.eye(len(self.classes_))[table[first, -1].astype(int)] - 1.0
         return Task(np.ascontiguousarray(table[first, :-1]), targets, totals)
 
+    def _see(self, rows: np.ndarray) -> None:
+        """Settle the range of each feature that was constant so far."""
+        flat = self._low >= self._high
+        low, high = rows.min(axis=0, initial=np.inf), rows.max(axis=0, initial=-np.inf)
+        self._low = np.where(flat, np.minimum(self._low, low), self._low)
+        self._high = np.where(flat, np.maximum(self._high, high), self._high)
+
     def _scaled(self, X: np.ndarray) -> np.ndarray:
+        """Return rows in [-1, 1]: differences, for columns whose spread is a few last digits."""
         with np.errstate(over="ignore"):
-            scaled = (X.astype(np.float64, copy=False) - self._middle) / self._half
+            spread = self._high - self._low
+            unit = np.where(spread < np.inf, 1.0, 0.25) * (spread > 0)
+            low, high = self._low * unit, self._high * unit
+            X = X.astype(np.float64, copy=False) * unit
+            scaled = ((X - low) - (high - X)) / np.where(spread > 0, high - low, 1.0)
         return np.clip(scaled, -1.0, 1.0)
 
     def _check_classes(self, classes: ArrayLike | None) -> None:
-        if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+        if classes is not None and not np.array_equal(_distinct(classes), self.classes_):
             raise ValueError(
-                f"classes={np.unique(classes)} are not those of the first call: {self.classes_}."
+                f"classes={_distinct(classes)} are not those of the first call: {self.classes_}."
             )
 
     def _settle(self, task: Task, rng: np.random.RandomState) -> None:
-        """Draw the first patterns, and settle the temperature."""
+        """Draw the first patterns, and settle the degree and the temperature."""
         shape = self.n_memories, task.rows.shape[1] + len(self.classes_)
         self._patterns = np.clip(rng.normal(_START, _SPREAD, shape), -1.0, 1.0)
-        self._velocity, self._rate, self._rng = np.zeros(shape), self.learning_rate, rng
+        self._velocity, self._rate = np.zeros(shape), self.learning_rate
+        self._degree = self.degree
         given = self.temperature
         self.temperature_ = self._best_temperature(task, rng) if given == "auto" else float(given)
 
@@ -107,7 +125,7 @@ class LearningClassifier(Saved):
             self._patterns,
             len(self.classes_),
             (temperature or self.temperature_) * self._patterns.shape[1],
-            self.degree,
+            self._degree,
             self.loss_exponent,
             self._rate,
             self.decay,
@@ -116,9 +134,9 @@ class LearningClassifier(Saved):
             self._velocity,
         )
 
-    def _keep(self, learner: Learner, losses: list[float]) -> None:
+    def _keep(self, learner: Learner, losses: list[float], rng: np.random.RandomState) -> None:
         self._patterns, self._velocity = learner.patterns, learner.velocity
-        self._rate = learner.rate
+        self._rate, self._rng = learner.rate, copy.deepcopy(rng)
         self.loss_curve_ = np.append(self.loss_curve_, losses)
         self.n_iter_ = len(self.loss_curve_)
 
@@ -132,38 +150,49 @@ class LearningClassifier(Saved):
                 learner, again = self._learner(temperature), np.random.RandomState(seed)
                 for _ in range(TRIAL_EPOCHS):
                     learner.epoch(train, again)
-                losses[i] += _errors(learner, held)[1]
+                losses[i] += errors(learner, held)[1]
         return TEMPERATURES[losses.argmin()]
 
-    def _learn(self, task: Task, rng: np.random.RandomState, context: Any) -> None:
-        """Learn for some epochs, and keep the patterns of the last, or of the best."""
-        learner, losses, best = self._learner(), [], (np.inf, np.inf)
-        kept, held, size, saturated = learner.patterns, task, 1.0, False
+    def _learn(self, task: Task, rng: np.random.RandomState, told: Told) -> str | None:
+        """Learn for some epochs; return what is wrong with the temperature."""
+        learner, losses, sizes, stop = self._learner(), [], [], None
         if self.early_stopping:
             task, held = _split(task, self.validation_fraction, rng)
-        since = 0
-        for epoch in told(self, context, self.max_iter, lambda: {"_patterns": learner.patterns}):
+            stop = EarlyStop(held, self.n_iter_no_change, learner.patterns)
+
+        def epoch() -> bool:
             loss, size = learner.epoch(task, rng)
             losses.append(loss)
-            saturated = size > _SATURATED if epoch == 0 else saturated
-            if self.early_stopping:
-                found = _errors(learner, held)
-                since = 0 if found < best else since + 1
-                if not since:
-                    best, kept = found, learner.patterns
-                if since >= self.n_iter_no_change:
-                    break
-        if self.early_stopping:
-            learner.patterns = kept
-        self._keep(learner, losses)
-        if saturated or size < _DULL:
-            what, wrong = ("saturated", "low") if saturated else ("all but 0", "high")
-            warnings.warn(
-                f"The outputs are {what}, and hardly learn: temperature={self.temperature_:.3g} is"
-                f" too {wrong} for degree={self.degree}.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
+            sizes.append(size)
+            return stop is not None and stop.asked(learner)
+
+        told.repeat(epoch, self.max_iter, lambda: {"_patterns": learner.patterns})
+        if stop is not None:
+            learner.patterns = stop.best
+        self._keep(learner, losses, rng)
+        return self._complaint(losses[0], sizes[0], sizes[-1])
+
+    def _learn_once(self, task: Task, rng: np.random.RandomState) -> str | None:
+        """Learn for an epoch; return what is wrong with the temperature, if it is the first."""
+        if not len(task):
+            return None  # all weights are 0
+        learner = self._learner()
+        loss, size = learner.epoch(task, rng)
+        self._keep(learner, [loss], rng)
+        return self._complaint(loss, size, 1.0) if self.n_iter_ == 1 else None
+
+    def _complaint(self, loss: float, first: float, last: float) -> str | None:
+        """Return what is wrong with the temperature, by a loss and mean magnitudes of outputs."""
+        if first > _SATURATED and loss > len(self.classes_):  # outputs of 0 would lose less
+            what, wrong = "saturated", "low"
+        elif last < _DULL:
+            what, wrong = "all but 0", "high"
+        else:
+            return None
+        return (
+            f"The outputs are {what}, and hardly learn: temperature={self.temperature_:.3g} is too"
+            f" {wrong} for degree={self._degree}."
+        )
 
     def _begin_sequence(self, tasks: list[tuple], rng: np.random.RandomState) -> None:
         """Settle labels and scale by all tasks, and the temperature by the first."""
@@ -174,15 +203,17 @@ class LearningClassifier(Saved):
 
     def _learn_in_sequence(
         self, X: ArrayLike, y: ArrayLike, hooks: Hooks, rng: np.random.RandomState
-    ) -> None:
-        """Learn one more task under a strategy."""
+    ) -> str | None:
+        """Learn one more task, at rest; return what is wrong with the temperature."""
         task, learner = self._task(check_rows(X, self), y, None), self._learner()
-        learner.rate = self.learning_rate
+        learner.rate, learner.velocity = self.learning_rate, np.zeros_like(learner.velocity)
         hooks.begin(learner, rng)
         with threadpool_limits(1, user_api="blas"):  # products are small
-            losses = [learner.epoch(task, rng, hooks)[0] for _ in range(self.max_iter)]
+            epochs = [learner.epoch(task, rng, hooks) for _ in range(self.max_iter)]
         hooks.finish(learner, task, rng)
-        self._keep(learner, losses)
+        losses, sizes = zip(*epochs, strict=True)
+        self._keep(learner, list(losses), rng)
+        return self._complaint(losses[0], sizes[0], sizes[-1])
 
     def _energy(self) -> VotingEnergy:
         check_is_fitted(self)
@@ -195,19 +226,19 @@ class LearningClassifier(Saved):
         return "_patterns" in vars(self)
 
 
+def _distinct(classes: ArrayLike) -> np.ndarray:
+    """Return labels in order."""
+    with np.errstate(invalid="ignore"):  # scikit-learn casts NaN before it refuses it
+        return unique_labels(classes)
+
+
 def _split(task: Task, share: float, rng: np.random.RandomState) -> tuple[Task, Task]:
-    """Hold a share of each class out, and at least one row in; all of them twice if none is out."""
+    """Hold a share of each class out, but at least one row out and one in.
+
+    Of a class of one row none is held out; all rows are in and out if there are no other classes.
+    """
     held = np.zeros(len(task), dtype=bool)
     for column in task.targets.T:
         rows = rng.permutation(np.flatnonzero(column > 0))
-        held[rows[: int(share * len(rows))]] = True
+        held[rows[: max(int(share * len(rows)), min(1, len(rows) - 1))]] = True
     return (task[~held], task[held]) if held.any() else (task, task)
-
-
-def _errors(learner: Learner, task: Task) -> tuple[float, float]:
-    """Return the weight of the rows that are classified wrongly, and their loss."""
-    evidence = learner.energy.evidence(task.rows)
-    wrong = evidence.argmax(axis=1) != task.targets.argmax(axis=1)
-    with np.errstate(over="ignore"):
-        loss = ((np.tanh(evidence) - task.targets) ** (2 * learner.exponent)).sum(axis=1)
-    return float(task.weights @ wrong), float(task.weights @ loss)

@@ -77,16 +77,17 @@ class Learner:
         self, task: Task, rng: np.random.RandomState, hooks: Hooks | None = None
     ) -> tuple[float, float]:
         """Learn all rows once; return the mean loss, and the mean magnitude of the outputs."""
-        loss, size, n_outputs = 0.0, 0.0, 0
+        loss, weight, size, n_outputs = 0.0, 0.0, 0.0, 0
         for batch in self._batches(task, rng):
             rehearsed = batch if hooks is None else hooks.replay(batch, rng)
             gradient, part, outputs = self.gradient(rehearsed)
             self.step(gradient if hooks is None else hooks.gradient(self, gradient))
             loss += part
+            weight += rehearsed.weights.sum()
             size += np.abs(outputs).sum()
             n_outputs += outputs.size
         self.rate *= self.decay
-        return loss / task.weights.sum(), size / n_outputs
+        return loss / weight, size / n_outputs
 
     def step(self, gradient: np.ndarray) -> None:
         """Go down a gradient."""
@@ -98,3 +99,33 @@ class Learner:
     def _batches(self, task: Task, rng: np.random.RandomState) -> Iterator[Task]:
         order = rng.permutation(len(task))
         return (task[order[rows]] for rows in slices(len(task), self.batch_size))
+
+
+@dataclass
+class EarlyStop:
+    """Held-out rows that ask to stop once they have not been learned better for some epochs.
+
+    Better is fewer errors, or as many with a smaller loss.
+    """
+
+    held: Task
+    patience: int
+    best: np.ndarray
+    _least: tuple[float, float] = (np.inf, np.inf)
+    _since: int = 0
+
+    def asked(self, learner: Learner) -> bool:
+        """Look at an epoch's patterns, and return whether to stop."""
+        found = errors(learner, self.held)
+        self._since += 1
+        if found < self._least:
+            self._least, self.best, self._since = found, learner.patterns, 0
+        return self._since >= self.patience
+
+
+def errors(learner: Learner, task: Task) -> tuple[float, float]:
+    """Return the weight of the rows that are classified wrongly, and their loss."""
+    evidence = learner.energy.evidence(task.rows)
+    wrong = evidence.argmax(axis=1) != task.targets.argmax(axis=1)
+    loss = ((np.tanh(evidence) - task.targets) ** (2 * learner.exponent)).sum(axis=1)
+    return float(task.weights @ wrong), float(task.weights @ loss)
