@@ -2,7 +2,8 @@ r"""Quadratic penalties: what earlier tasks need is held, each parameter by its 
 
 .. math:: \tfrac\lambda2 \sum_i \Omega_i (\theta_i - \theta^*_i)^2
 
-with theta* the patterns after the last task; importances of tasks add up.
+with theta* the patterns after the last task; importances of tasks add up. Which lambda is best
+depends on the degree and the tasks: the defaults suit permuted digits at degrees 3 and 10.
 """
 
 from abc import abstractmethod
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .._validation import NOT_NEGATIVE, check_allowed
 from ..memories._training import Learner, Task
 from ._strategies import Strategy
 
@@ -24,6 +26,9 @@ class _Penalty(Strategy):
     strength: float = 1.0
     _importance: np.ndarray | float = field(default=0.0, repr=False)
     _anchor: np.ndarray | float = field(default=0.0, repr=False)
+
+    def __post_init__(self) -> None:
+        check_allowed(self.strength, "strength", NOT_NEGATIVE)
 
     @abstractmethod
     def importance(self, learner: Learner, task: Task) -> np.ndarray:
@@ -45,7 +50,7 @@ class _Penalty(Strategy):
 
 @dataclass
 class L2(_Penalty):
-    """All parameters are held alike.
+    """All parameters are held alike: each has an importance of 1 for each task.
 
     Parameters
     ----------
@@ -61,11 +66,16 @@ class L2(_Penalty):
 class EWC(_Penalty):
     """Elastic weight consolidation: the diagonal of Fisher's information (Kirkpatrick et al. 2017).
 
+    That is the mean square of the gradients of single rows, with the labels that they have and the
+    loss as the negative log likelihood.
+
     Parameters
     ----------
-    strength : float, default=1.0
+    strength : float, default=100.0
         Lambda, beside the loss summed over a batch.
     """
+
+    strength: float = 100.0
 
     def importance(self, learner: Learner, task: Task) -> np.ndarray:
         return learner.energy.mean_power(
@@ -77,11 +87,15 @@ class EWC(_Penalty):
 class MAS(_Penalty):
     """Memory aware synapses: how far outputs move with a parameter (Aljundi et al. 2018).
 
+    That is the mean magnitude of the gradients, row by row, of their squared length.
+
     Parameters
     ----------
-    strength : float, default=1.0
+    strength : float, default=100.0
         Lambda, beside the loss summed over a batch.
     """
+
+    strength: float = 100.0
 
     def importance(self, learner: Learner, task: Task) -> np.ndarray:
         # |c|^2 is the squared error with targets of 0
@@ -92,31 +106,41 @@ class MAS(_Penalty):
 
 @dataclass
 class SI(_Penalty):
-    """Synaptic intelligence: how much of the fall of the loss a parameter made (Zenke et al. 2017).
+    r"""Synaptic intelligence: what a parameter did for the fall of the loss (Zenke et al. 2017).
+
+    .. math:: \Omega_i = \frac{\max(0, -\sum_t g_{ti} \Delta_{ti})}{(\sum_t \Delta_{ti})^2 + 0.1}
+
+    with the gradient of the mean loss in step t, and what the parameter moved in it.
 
     Parameters
     ----------
-    strength : float, default=1.0
+    strength : float, default=30.0
         Lambda, beside the loss summed over a batch.
     """
 
+    strength: float = 30.0
     _path: np.ndarray | float = field(default=0.0, repr=False)
     _last: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
     _start: np.ndarray | float = field(default=0.0, repr=False)
+    _total: float = field(default=1.0, repr=False)
 
     def begin(self, learner: Learner, rng: np.random.RandomState) -> None:
         self._path, self._last = np.zeros_like(learner.patterns), None
         self._start = learner.patterns.copy()
 
+    def replay(self, batch: Task, rng: np.random.RandomState) -> Task:
+        self._total = batch.weights.sum()
+        return batch
+
     def gradient(self, learner: Learner, gradient: np.ndarray) -> np.ndarray:
         self._follow(learner.patterns)
-        self._last = learner.patterns, gradient
+        self._last = learner.patterns, gradient / self._total
         return super().gradient(learner, gradient)
 
     def importance(self, learner: Learner, task: Task) -> np.ndarray:
         self._follow(learner.patterns)
         moved = learner.patterns - self._start
-        return np.maximum(self._path, 0.0) / (moved**2 + _DAMPING) / task.weights.sum()
+        return np.maximum(self._path, 0.0) / (moved**2 + _DAMPING)
 
     def _follow(self, patterns: np.ndarray) -> None:
         if self._last is not None:

@@ -1,13 +1,16 @@
 """Learn tasks one after another, and measure what is left of each."""
 
 import copy
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils import check_random_state
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_consistent_length, check_random_state
 
+from .._validation import check_rows
 from ..memories._classifier import DenseMemoryClassifier
 from ._strategies import Naive, Strategy
 
@@ -39,7 +42,7 @@ class Retention:
 
     @property
     def forgetting(self) -> float:
-        """The mean fall from the best accuracy that a task ever had; 0 for a single task."""
+        """The mean fall from the best accuracy since a task was learned; 0 for a single task."""
         if len(self.accuracy_matrix) == 1:
             return 0.0
         learned = np.tril(self.accuracy_matrix[:-1])[:, :-1]
@@ -84,6 +87,14 @@ def learn_sequentially(
     ------
     ValueError
         If there are no tasks, or one of them, or a parameter, is out of range.
+    TypeError
+        If the rows of a task are sparse, masked or dates, the classifier is none that learns in
+        sequence, or the strategy is none.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the temperature suits the first task as badly as `DenseMemoryClassifier.fit` says.
 
     References
     ----------
@@ -101,13 +112,38 @@ def learn_sequentially(
     >>> learn_sequentially(classifier, tasks, Rehearsal()).accuracy_matrix.shape
     (2, 2)
     """
-    if not len(tasks):
-        raise ValueError("There are no tasks.")
-    learned, strategy = clone(classifier), copy.deepcopy(strategy or Naive())
+    strategy = Naive() if strategy is None else strategy
+    for value, wanted in ((classifier, DenseMemoryClassifier), (strategy, Strategy)):
+        if not isinstance(value, wanted):
+            raise TypeError(f"{value!r} must be an instance of {wanted.__name__}.")
+    learned, strategy = clone(classifier), copy.deepcopy(strategy)
+    rows = _checked(tasks, learned)
     rng = check_random_state(learned.random_state)
     matrix = np.empty((len(tasks), len(tasks)))
-    learned._begin_sequence([task[:2] for task in tasks], rng)
+    learned._begin_sequence(list(zip(rows, (task[1] for task in tasks), strict=True)), rng)
+    check_rows(tasks[0][0], learned, reset=True)  # joined rows have lost the names of the features
+    complaints = []
     for k, (X, y, _, _) in enumerate(tasks):
-        learned._learn_in_sequence(X, y, strategy, rng)
+        complaints.append(learned._learn_in_sequence(X, y, strategy, rng))
         matrix[k] = [learned.score(rows, labels) for _, _, rows, labels in tasks]
+    if complaints[0]:  # of later ones all may be wrong at first
+        warnings.warn(f"In the first task: {complaints[0]}", ConvergenceWarning, stacklevel=2)
     return Retention(matrix, learned)
+
+
+def _checked(tasks: Sequence[tuple], learned: DenseMemoryClassifier) -> list[np.ndarray]:
+    """Return each task's rows to learn, after a look at all that it brings."""
+    if not len(tasks):
+        raise ValueError("There are no tasks.")
+    rows = []
+    for i, task in enumerate(tasks):
+        if len(task) != 4:
+            raise ValueError(
+                f"tasks[{i}] must be (X_train, y_train, X_test, y_test), got {len(task)} parts."
+            )
+        X, y, X_test, y_test = task
+        rows.append(check_rows(X, learned, reset=i == 0))
+        check_rows(X_test, learned)
+        check_consistent_length(X, y)
+        check_consistent_length(X_test, y_test)
+    return rows

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.optimize import nnls
 
+from .._validation import check_count
 from ..memories._training import Learner, Task
 
 
@@ -57,6 +58,9 @@ class _Replaying(Strategy):
     n_samples: int = 200
     _buffer: list[Task] = field(default_factory=list, repr=False)
 
+    def __post_init__(self) -> None:
+        check_count(self.n_samples, "n_samples")
+
     def replay(self, batch: Task, rng: np.random.RandomState) -> Task:
         """Join as many old rows to a batch as it has itself, from each task alike."""
         share = -(-len(batch) // max(1, len(self._buffer)))
@@ -89,20 +93,26 @@ class Rehearsal(_Replaying):
 class Pseudorehearsal(_Replaying):
     """Keep no rows: label random ones by what was learned, before each new task (Robins 1995).
 
+    The first task has nothing to be rehearsed beside it.
+
     Parameters
     ----------
     n_samples : int, default=200
         Random rows, evenly over [-1, 1].
     """
 
+    _has_learned: bool = field(default=False, repr=False)
+
     def begin(self, learner: Learner, rng: np.random.RandomState) -> None:
+        if not self._has_learned:
+            return
         n_features = learner.patterns.shape[1] - learner.n_classes
         probes = rng.uniform(-1.0, 1.0, (self.n_samples, n_features))
         outputs = np.tanh(learner.energy.evidence(probes))
         self._buffer = [Task(probes, outputs, np.ones(self.n_samples))]
 
     def finish(self, learner: Learner, task: Task, rng: np.random.RandomState) -> None:
-        """Nothing."""
+        self._has_learned = True
 
 
 @dataclass
@@ -111,6 +121,9 @@ class _Projecting(Strategy):
 
     n_samples: int = 200
     _memories: list[Task] = field(default_factory=list, repr=False)
+
+    def __post_init__(self) -> None:
+        check_count(self.n_samples, "n_samples")
 
     def begin(self, learner: Learner, rng: np.random.RandomState) -> None:
         """Nothing."""
@@ -157,20 +170,26 @@ class AGEM(_Projecting):
     def gradient(self, learner: Learner, gradient: np.ndarray) -> np.ndarray:
         if not self._memories:
             return gradient
-        reference = sum(learner.gradient(old)[0] for old in self._memories)
-        along = np.sum(gradient * reference)
-        if along >= 0:
-            return gradient
-        return gradient - along / np.sum(reference**2) * reference
+        references = np.array([learner.gradient(old)[0].ravel() for old in self._memories])
+        mean = references.mean(axis=0, keepdims=True)
+        return nearest_in_cone(gradient.ravel(), mean).reshape(gradient.shape)
 
 
 def nearest_in_cone(gradient: np.ndarray, references: np.ndarray) -> np.ndarray:
     """Return the nearest vector whose product with no reference is negative.
 
-    Its dual are non-negative least squares: ``g + G^T v`` with v that minimises its length.
+    Its dual are non-negative least squares: ``g + G^T v`` with v that minimises its length. They
+    are solved among what the references span, and for vectors of order 1: the tolerance of the
+    solver grows with the number of rows, and knows no scale.
     """
-    lengths = np.linalg.norm(references, axis=1)
-    kept = references[lengths > 0] / lengths[lengths > 0, None]
-    if not len(kept) or (kept @ gradient >= 0).all():
+    kept, size = _rescaled(references), np.abs(gradient).max()
+    if not size or not len(kept) or (kept @ (gradient / size) >= 0).all():
         return gradient
-    return gradient + nnls(kept.T, -gradient)[0] @ kept
+    basis, inside = np.linalg.qr(kept.T)
+    return size * (gradient / size + nnls(inside, -basis.T @ (gradient / size))[0] @ kept)
+
+
+def _rescaled(vectors: np.ndarray) -> np.ndarray:
+    """Return those that are not 0, with a largest coordinate of 1 in magnitude."""
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    return vectors[largest[:, 0] > 0] / largest[largest > 0, None]
