@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._math import UNIT_ROUNDOFF, Floats, Integers
-from ..potentials._lagrangians import HiddenLagrangian, VisibleLagrangian
+from ..potentials import HiddenLagrangian, VisibleLagrangian
 
 #: Rows of one product: always as many, so that a row is rounded alike in every batch.
 _TILE = 32
@@ -37,6 +37,19 @@ class LayeredEnergy:
     hidden : HiddenLagrangian
     tau_visible, tau_hidden : float
         Time constants.
+
+    Examples
+    --------
+    A pair of Lagrangians that no estimator has, settling in two lines:
+
+    >>> import numpy as np
+    >>> from skdam.dynamics import ode
+    >>> from skdam.potentials import LogCosh, LogSumExp
+    >>> energy = LayeredEnergy(3.0 * np.eye(2), LogCosh(), LogSumExp(beta=2.0), 1.0, 0.1)
+    >>> start, none = energy.adiabatic(np.array([[0.5, 0.1]])), np.zeros((1, 2))
+    >>> settled = ode(energy.flow(none), start, max_time=100.0, rtol=1e-6, atol=1e-8)
+    >>> bool(settled.converged[0]), energy.activities(settled.state)[0].round(2)
+    (True, array([[0.99, 0.01]]))
     """
 
     memories: Floats

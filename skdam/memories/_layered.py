@@ -23,8 +23,10 @@ from ..potentials import INTERACTIONS
 from ._base import Memory
 from ._settling import MODELS, Settling, check_current
 
-#: Most steps of the faster neurons that `max_time` may hold.
-_MOST_STEPS = 1e7
+#: Most of the smaller time constants that `max_time` may hold: minutes, of one block of queries.
+_MOST_STEPS = 1e6
+#: Time constants beyond this make rates of change that floats do not hold.
+_TIME = Number(Real, 1e-100, 1e100, closed="both")
 
 
 class LayeredMemory(Memory):
@@ -60,8 +62,9 @@ class LayeredMemory(Memory):
     degree : int, default=3
         Degree of a power.
     tau_visible, tau_hidden : float, default=1.0, 0.1
-        Time constants of the two layers. They change the way, and no fixed point. The smaller one
-        bounds the steps, and so the time that a retrieval takes.
+        Time constants of the two layers, from 1e-100 to 1e100. They change the way, and no fixed
+        point. The smaller one bounds the steps: a retrieval takes about a dozen steps times the
+        larger over the smaller, so that .001 is slow. `AttentionMemory` is the limit of B.
     max_time : float, default=1000.0
         When a retrieval stops at the latest, in the units of the time constants.
     rtol, atol : float, default=1e-6, 1e-8
@@ -126,8 +129,8 @@ class LayeredMemory(Memory):
         "beta": [POSITIVE],
         "interaction": [StrOptions(set(INTERACTIONS))],
         "degree": [COUNT],
-        "tau_visible": [POSITIVE],
-        "tau_hidden": [POSITIVE],
+        "tau_visible": [_TIME],
+        "tau_hidden": [_TIME],
         "max_time": [POSITIVE],
         "rtol": [Number(Real, 1e-13, 1.0, closed="left")],
         "atol": [POSITIVE],
@@ -311,7 +314,8 @@ class LayeredMemory(Memory):
             raise InvalidParameterError(
                 f"max_time={self.max_time} must be at most {_MOST_STEPS:.0e} times the smaller of"
                 f" tau_visible={self.tau_visible} and tau_hidden={self.tau_hidden}, which bounds"
-                " the steps."
+                " the steps. Lower max_time (most queries rest within some tens of the larger), or"
+                " take an AttentionMemory, which is model B with the fastest hidden neurons."
             )
 
     def _prepare(self) -> None:

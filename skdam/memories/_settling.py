@@ -7,14 +7,14 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, issparse
 from sklearn.utils import check_array
 
 from .._math import distinct_rows, pooled
 from .._validation import refuse_silent_casts
 from ..dynamics import RetrievalResult, Settled
 from ..energies import LayeredEnergy
-from ..potentials._lagrangians import HIDDEN_SUMS, HalfSquare, Length, LogCosh, LogSumExp
+from ..potentials import HIDDEN_SUMS, HalfSquare, Length, LogCosh, LogSumExp
 
 #: The Lagrangians of each model, made of its interaction, degree and inverse temperature.
 MODELS = {
@@ -138,7 +138,7 @@ def check_current(input_current: ArrayLike, shape: tuple[int, int]) -> np.ndarra
     """Return a finite input current for each query."""
     refuse_silent_casts(input_current, "input_current")
     current = check_array(
-        np.atleast_1d(input_current),
+        input_current if issparse(input_current) else np.atleast_1d(input_current),
         ensure_2d=False,
         allow_nd=True,
         dtype=np.float64,

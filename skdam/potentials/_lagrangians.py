@@ -11,7 +11,10 @@ from .._math import Floats
 
 
 class VisibleLagrangian(ABC):
-    """L of the visible neurons' potentials v, one state a row; their activities are g = L'(v)."""
+    """L of the visible neurons' potentials v, one state a row; their activities are g = L'(v).
+
+    A new one brings these four methods, and `LayeredEnergy` takes it; so with hidden neurons.
+    """
 
     @abstractmethod
     def activity(self, V: Floats) -> Floats:
@@ -32,7 +35,15 @@ class VisibleLagrangian(ABC):
 
 @dataclass(frozen=True)
 class LogCosh(VisibleLagrangian):
-    """L = sum log cosh v, g = tanh v: neurons that saturate."""
+    """L = sum log cosh v, g = tanh v: neurons that saturate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.potentials import LogCosh
+    >>> LogCosh().activity(np.array([[0.0, 50.0]]))
+    array([[0., 1.]])
+    """
 
     def activity(self, V: Floats) -> Floats:
         return np.tanh(V)
@@ -53,7 +64,15 @@ class LogCosh(VisibleLagrangian):
 
 @dataclass(frozen=True)
 class HalfSquare(VisibleLagrangian):
-    """L = |v|^2 / 2, g = v: linear neurons, in units in which memories are of the order of 1."""
+    """L = |v|^2 / 2, g = v: linear neurons, in units in which memories are of the order of 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.potentials import HalfSquare
+    >>> HalfSquare().activity(np.array([[3.0, 4.0]]))
+    array([[3., 4.]])
+    """
 
     def activity(self, V: Floats) -> Floats:
         return V
@@ -70,7 +89,15 @@ class HalfSquare(VisibleLagrangian):
 
 @dataclass(frozen=True)
 class Length(VisibleLagrangian):
-    """L = |v|, g = v / |v|, and 0 at 0: neurons of which only the direction counts."""
+    """L = |v|, g = v / |v|, and 0 at 0: neurons of which only the direction counts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.potentials import Length
+    >>> Length().activity(np.array([[3.0, 4.0]]))
+    array([[0.6, 0.8]])
+    """
 
     def activity(self, V: Floats) -> Floats:
         scaled = V / self.unit(V)  # else squares of short rows vanish
@@ -104,7 +131,15 @@ class HiddenLagrangian(ABC):
 
 @dataclass(frozen=True)
 class LogSumExp(HiddenLagrangian):
-    """L = log(sum exp(beta h)) / beta, f = softmax(beta h): the hidden neurons share 1."""
+    """L = log(sum exp(beta h)) / beta, f = softmax(beta h): the hidden neurons share 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.potentials import LogSumExp
+    >>> LogSumExp(beta=2.0).activity(np.zeros((1, 4)))
+    array([[0.25, 0.25, 0.25, 0.25]])
+    """
 
     beta: float
 
@@ -124,7 +159,15 @@ class LogSumExp(HiddenLagrangian):
 
 @dataclass(frozen=True)
 class PowerSum(HiddenLagrangian):
-    """L = sum h^n, f = n h^(n - 1): convex if n is even, or 1."""
+    """L = sum h^n, f = n h^(n - 1): convex if n is even, or 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.potentials import PowerSum
+    >>> PowerSum(degree=2).activity(np.array([[-1.0, 3.0]]))
+    array([[-2.,  6.]])
+    """
 
     degree: int
 
@@ -137,7 +180,15 @@ class PowerSum(HiddenLagrangian):
 
 @dataclass(frozen=True)
 class RectifiedPowerSum(HiddenLagrangian):
-    """L = sum max(h, 0)^n, f = n max(h, 0)^(n - 1)."""
+    """L = sum max(h, 0)^n, f = n max(h, 0)^(n - 1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.potentials import RectifiedPowerSum
+    >>> RectifiedPowerSum(degree=3).activity(np.array([[-1.0, 2.0]]))
+    array([[ 0., 12.]])
+    """
 
     degree: int
 
@@ -150,7 +201,15 @@ class RectifiedPowerSum(HiddenLagrangian):
 
 @dataclass(frozen=True)
 class ExponentialSum(HiddenLagrangian):
-    """L = sum exp(beta h), f = beta exp(beta h)."""
+    """L = sum exp(beta h), f = beta exp(beta h).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.potentials import ExponentialSum
+    >>> ExponentialSum(beta=2.0).activity(np.zeros((1, 2)))
+    array([[2., 2.]])
+    """
 
     beta: float
 

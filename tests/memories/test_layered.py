@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.integrate import solve_ivp
-from scipy.optimize import approx_fprime
+from scipy.optimize import approx_fprime, brentq
+from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 
-from skdam import AttentionMemory, BinaryMemory, LayeredMemory
+from skdam import AttentionMemory, BinaryMemory, LayeredMemory, potentials
 from skdam.dynamics import ode
 from skdam.energies import LayeredEnergy
-from skdam.potentials import _lagrangians as lagrangians
 
 X = np.random.default_rng(0).normal(size=(6, 9))
 Q = np.random.default_rng(1).normal(size=(100, 9))
@@ -151,8 +151,8 @@ def test_the_energy_never_rises(model, interaction, degree, tau_hidden, current)
 def test_without_convexity_the_energy_does_rise():
     """Negative control: an unrectified cubic, started at h < 0; rectified it falls."""
     rises = {}
-    for hidden in (lagrangians.PowerSum(3), lagrangians.RectifiedPowerSum(3)):
-        energy = LayeredEnergy(X, lagrangians.LogCosh(), hidden, 1.0, 1.0)
+    for hidden in (potentials.PowerSum(3), potentials.RectifiedPowerSum(3)):
+        energy = LayeredEnergy(X, potentials.LogCosh(), hidden, 1.0, 1.0)
         start = np.hstack([Q[:50], -np.abs(np.random.default_rng(3).normal(size=(50, 6)))])
         flow = energy.flow(np.zeros((50, 9)))
         settled = ode(flow, start, max_time=1.0, rtol=1e-8, atol=1e-10, record=True)
@@ -266,6 +266,12 @@ def test_an_input_current_chooses_the_memory():
     shared = memory.retrieve(Q[:5], CURRENT)
     each = memory.retrieve(Q[:5], np.tile(CURRENT, (5, 1)))
     np.testing.assert_array_equal(shared.state, each.state)
+    several = memory.retrieve(np.zeros((5, 9)), CURRENT * np.logspace(-3, 1, 5)[:, None])
+    assert len(set(several.n_iter)) == 5  # rows that rest leave the others theirs
+    for i, strength in enumerate(np.logspace(-3, 1, 5)):
+        alone = memory.retrieve(np.zeros((1, 9)), CURRENT * strength)
+        np.testing.assert_allclose(alone.state[0], several.state[i], rtol=1e-12)
+        assert alone.n_iter[0] == several.n_iter[i]
     for name in ("state", "energy", "n_iter"):
         free, none = memory.retrieve(Q), memory.retrieve(Q, [0.0] * 9)
         np.testing.assert_array_equal(getattr(free, name), getattr(none, name))
@@ -278,6 +284,7 @@ def test_an_input_current_chooses_the_memory():
         (np.ones((2, 9)), ValueError, r"got \(2, 9\)"),
         (1.0, ValueError, r"got \(1,\)"),
         (np.full(9, np.nan), ValueError, "Input input_current contains NaN"),
+        (csr_array(np.eye(9)[:3]), TypeError, "toarray"),
         (np.full(9, 1e200), ValueError, "input_current is too large.*1e\\+200"),
         (np.zeros(9, dtype="m8[s]"), TypeError, "input_current holds dates"),
         (np.ma.array(np.ones(9), mask=[1] + [0] * 8), TypeError, "input_current is a masked array"),
@@ -321,6 +328,16 @@ def test_members_make_the_direction_of_the_state(model, interaction, degree):
     else:
         state = mixed / (np.linalg.norm(mixed, axis=1, keepdims=True) if model == "C" else 1.0)
         np.testing.assert_allclose(result.state, state, atol=1e-6)
+
+
+@pytest.mark.parametrize(("beta", "recalled"), [(1.05, -1), (1.06, -1), (1.07, 0), (1.08, 0)])
+def test_a_memory_comes_back_with_more_than_its_share(beta, recalled):
+    """Of [1] and [-1], model B rests where v = tanh(beta v), and the first has (1 + v) / 2."""
+    v = brentq(lambda v: v - np.tanh(beta * v), 0.1, 1.0)
+    assert ((1.0 + v) / 2.0 > 0.5**0.5) == (recalled == 0)
+    result = LayeredMemory(beta=beta).fit([[1.0], [-1.0]]).retrieve([[0.9]])
+    np.testing.assert_allclose(result.members.toarray(), [[(1 + v) / 2, (1 - v) / 2]], atol=1e-6)
+    assert result.recalled.tolist() == [recalled]
 
 
 def test_copies_count_as_one_and_the_negative_is_another():
@@ -425,6 +442,23 @@ def test_a_retrieval_cut_short_warns_once_with_counts():
     assert (ends[result.converged] < 10.0).all()
 
 
+def test_either_tolerance_saves_steps():
+    steps = [
+        LayeredMemory(rtol=rtol, atol=atol).fit(X).retrieve(Q[:9]).n_iter.sum()
+        for rtol, atol in [(1e-6, 1e-8), (1e-6, 1e-3), (1e-3, 1e-8)]
+    ]
+    assert steps[0] > 1.2 * steps[1]
+    assert steps[0] > 1.2 * steps[2]
+
+
+def test_a_tolerance_below_rounding_is_met():
+    """The second coordinate rests at 0, a difference of equal numbers."""
+    memory = LayeredMemory(beta=1.0, rtol=1e-10, atol=1e-300, max_time=100.0)
+    result = memory.fit([[1.0, 0.3], [1.0, -0.3]]).retrieve([[0.5, 0.2]])
+    assert result.converged.all()
+    np.testing.assert_allclose(result.state, [[1.0, 0.0]], atol=1e-9)
+
+
 def test_a_query_at_a_fixed_point_stays():
     memory = LayeredMemory(rtol=1e-6).fit(X)
     state = memory.set_params(rtol=1e-9).transform(X)
@@ -440,8 +474,8 @@ WRONG = {
     "beta": [0, -1.0, np.inf, np.nan, True, None],
     "interaction": ["softmax", None],
     "degree": [0, -1, 2.5, True, None],
-    "tau_visible": [0.0, -1.0, np.inf, np.nan, True, "1"],
-    "tau_hidden": [0.0, -1.0, np.inf, np.nan, True, "1"],
+    "tau_visible": [0.0, -1.0, 1e-101, 1e101, np.inf, np.nan, True, "1"],
+    "tau_hidden": [0.0, -1.0, 1e-101, 1e101, np.inf, np.nan, True, "1"],
     "max_time": [0.0, -1.0, np.inf, np.nan, True, None],
     "rtol": [0.0, 1e-15, 1.0, np.nan, True],
     "atol": [0.0, -1.0, np.inf, np.nan, True],
@@ -456,8 +490,25 @@ def test_wrong_parameters_are_named(name, value):
 
 
 def test_more_steps_than_anyone_waits_for_are_refused():
-    with pytest.raises(ValueError, match=r"max_time=1000\.0 must be at most.*tau_hidden=1e-07"):
-        LayeredMemory(tau_hidden=1e-7).fit(X)
+    words = r"max_time=1000\.0 must be at most 1e\+06.*tau_hidden=0\.0009.*Lower max_time"
+    with pytest.raises(ValueError, match=words):
+        LayeredMemory(tau_hidden=9e-4).fit(X)
+    LayeredMemory(tau_hidden=1e-3).fit(X)
+    LayeredMemory(tau_hidden=9e-4, max_time=900.0).fit(X)
+
+
+@pytest.mark.filterwarnings("error")
+@every_model
+@pytest.mark.parametrize("scale", [2.0**-328, 2.0**328])
+def test_only_ratios_of_times_matter(model, scale):
+    memory = LayeredMemory(model).fit(X)
+    times = {"tau_visible": scale, "tau_hidden": 0.1 * scale, "max_time": 1000.0 * scale}
+    scaled = LayeredMemory(model, **times).fit(X).retrieve(Q, record=True)
+    plain = memory.retrieve(Q, record=True)
+    np.testing.assert_array_equal(scaled.state, plain.state)
+    np.testing.assert_array_equal(scaled.n_iter, plain.n_iter)
+    for found, expected in zip(scaled.times, plain.times, strict=True):
+        np.testing.assert_array_equal(found, expected * scale)
 
 
 def test_a_failed_fit_changes_nothing_and_a_file_answers_the_same():
@@ -489,7 +540,7 @@ def test_blocks_respect_the_working_memory():
     ("part", "model"), [("LogCosh", "A"), ("HalfSquare", "B"), ("Length", "C")]
 )
 def test_visible_activities_are_gradients(part, model):
-    visible = getattr(lagrangians, part)()
+    visible = getattr(potentials, part)()
     for v in Q[:5]:
         gradient = approx_fprime(v, lambda z: visible_layer(model, z)[0], 1e-7)
         np.testing.assert_allclose(visible.activity(v[None])[0], gradient, atol=1e-6)
@@ -498,16 +549,54 @@ def test_visible_activities_are_gradients(part, model):
     extreme = np.array([[0.0, -0.0], [1e150, -1e150], [1e-200, 3e-200], [700.0, -800.0]])
     assert np.isfinite(visible.activity(extreme)).all()
     assert np.isfinite(visible.conjugate(extreme)).all()
-    short = lagrangians.Length().activity(np.array([[3e-200, 4e-200]]))
+    short = potentials.Length().activity(np.array([[3e-200, 4e-200]]))
     np.testing.assert_allclose(short, [[0.6, 0.8]])
-    assert lagrangians.LogCosh().conjugate(extreme)[1] == pytest.approx(2 * np.log(2))
+    assert potentials.LogCosh().conjugate(extreme)[1] == pytest.approx(2 * np.log(2))
 
 
-@pytest.mark.parametrize("hidden", [make(4, 0.5) for make in lagrangians.HIDDEN_SUMS.values()])
+@pytest.mark.parametrize("visible", [potentials.LogCosh(), potentials.HalfSquare()])
+def test_a_state_rests_where_both_layers_do(visible):
+    energy = LayeredEnergy(X, visible, potentials.LogSumExp(0.7), 0.3, 5.0)
+    Y, rows = np.random.default_rng(6).normal(size=(7, 15)), np.array([6, 0, 3])
+    flow = energy.flow(Q[:7])
+    times = np.repeat([0.3, 5.0], [9, 6])
+    np.testing.assert_allclose(flow.gap(rows, Y[rows]), flow.velocity(rows, Y[rows]) * times)
+    units = np.repeat([1.0, np.abs(X).sum(axis=1).max()], [9, 6])
+    np.testing.assert_array_equal(flow.units(Y), np.tile(units, (7, 1)))
+    caught_up = energy.adiabatic(Y[:, :9])
+    assert (flow.gap(np.arange(7), caught_up)[:, 9:] == 0.0).all()
+    assert (flow.gap(np.arange(7), caught_up)[:, :9] != 0.0).all()
+
+
+@pytest.mark.parametrize("hidden", [make(4, 0.5) for make in potentials.HIDDEN_SUMS.values()])
 def test_hidden_activities_are_gradients(hidden):
     for h in (*Q[:5], np.zeros(9)):
         gradient = approx_fprime(h, lambda z: hidden.value(z[None])[0], 1e-7)
         np.testing.assert_allclose(hidden.activity(h[None])[0], gradient, rtol=1e-5, atol=1e-5)
+
+
+def test_the_strongest_drive_and_energy_are_bounds():
+    energy = LayeredEnergy(X, potentials.LogCosh(), potentials.PowerSum(4), 1.0, 1.0)
+    drive, most = energy.strongest()
+    sizes = np.abs(X)
+    overlaps = sizes.sum(axis=1)
+    assert drive == pytest.approx((4 * overlaps**3 @ sizes).max(), rel=1e-14)
+    assert most == pytest.approx((overlaps**4).sum(), rel=1e-14)
+    drives = energy.targets(energy.adiabatic(100.0 * Q))[0]
+    assert np.abs(drives).max() <= drive
+
+
+def test_a_linear_neuron_at_rest_or_below_is_silent():
+    silent = potentials.RectifiedPowerSum(1).activity(np.array([[-1.0, 0.0, 2.0]]))
+    assert silent.tolist() == [[0.0, 0.0, 1.0]]
+
+
+def test_directions_differ_by_as_much_as_their_length_makes_it():
+    length, drive = potentials.Length(), Q[5:10]
+    gap = length.gap(Q[:5], drive)
+    np.testing.assert_allclose(length.gap(Q[:5] * 1e3, drive), gap * 1e3, rtol=1e-12)
+    np.testing.assert_allclose(length.gap(Q[:5], drive * 1e3), gap, rtol=1e-12)
+    np.testing.assert_allclose(length.gap(Q[:5], Q[:5] * 7.0), 0.0, atol=1e-15)
 
 
 class Known:
