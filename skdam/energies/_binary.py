@@ -26,7 +26,8 @@ class BinaryEnergy:
     .. math:: 2\,\Delta_i E = \sum_\mu \big[2F(h_\mu) - F(h_\mu + 2) - F(h_\mu - 2)\big]
               + \sigma_i \sum_\mu \xi_{\mu i} \big[F(h_\mu + 2) - F(h_\mu - 2)\big]
 
-    so that one matrix product tells for many bits at once which of them to flip.
+    so that one matrix product tells for many bits at once which of them to flip: for all bits of
+    all patterns in ``O(K^2 N)``.
 
     Signs of sums are exact for powers of any degree, and do not depend on any order: the sums are
     of integers below 2^53, or else of terms rounded to multiples of 2^-51 of the sum of their
@@ -64,30 +65,63 @@ class BinaryEnergy:
 
     def falls(self, bits: Integers) -> Callable[[Integers, Floats], np.ndarray]:
         """Return a function of (fields, values of these bits): whose flip lowers the energy."""
+        change = self._change(bits)
+        return lambda fields, values: change(fields, values) < 0
+
+    def is_stable(self, X: Floats) -> np.ndarray:
+        """Return which states are strictly stable: every flip of a single bit raises the energy."""
+        change = self._change(np.arange(X.shape[1]))
+        return np.all(change(self.fields(X), X) > 0, axis=1)
+
+    def stabilities(self, X: Floats) -> tuple[Floats, Integers]:
+        r"""Return unit stabilities a, half of what each flip adds to E, as (b, e): ``a = b * 2^e``.
+
+        .. math:: a_i = \tfrac12 \Delta_i E
+
+        The exponents are integers, one a state; the signs are exact. (2 a is ``2 sigma_i h_i`` for
+        a classical network, whose fields h give the notion its name.)
+        """
+        fields, rise, (mantissa, more) = self.fields(X), self.tables.rise, self.tables.factor
+        sides = [_without(rise, slice(None, -2), 0), _without(rise, slice(2, None), -1)]
+        (agree, differ), _, exponent = _rounded(sides, fields)  # F(h) - F(h - 2), F(h + 2) - F(h)
+        up, down = ((sign * self.by_bit.T > 0.0).astype(np.float64) for sign in (1.0, -1.0))
+        change = np.where(X > 0.0, agree @ up - differ @ down, agree @ down - differ @ up)
+        sign = np.sign(self._change(np.arange(X.shape[1]))(fields, X))
+        return sign * np.maximum(np.abs(change), 1.0) * mantissa, exponent + more - 1
+
+    @property
+    def is_even(self) -> bool:
+        """Whether ``E(-sigma) = E(sigma)``: retrieval then commutes with the sign."""
+        value = self.tables.value
+        pairs = (value.mantissa, value.exponent)
+        return all(np.array_equal(numbers, numbers[::-1]) for numbers in pairs)
+
+    def _change(self, bits: Integers) -> Callable[[Integers, Floats], Floats]:
+        """Return a function of (fields, values of these bits): how E changes, or the sign of it."""
         columns = np.ascontiguousarray(self.by_bit[bits].T)
-        return partial(self._falls if self._is_exact else self._falls_by_bounds, columns)
+        return partial(self._exact_change if self._is_exact else self._sign_by_bounds, columns)
 
     @property
     def _is_exact(self) -> bool:
         return len(self.spins) * (self.tables.turn.largest + self.tables.stay.largest) < _EXACT
 
-    def _falls(self, columns: Floats, fields: Integers, values: Floats) -> np.ndarray:
-        """Decide by sums of integers."""
+    def _exact_change(self, columns: Floats, fields: Integers, values: Floats) -> Floats:
+        """Return twice the energy differences, sums of integers."""
         stay = np.take(self.tables.stay.plain, fields).sum(axis=1)
-        return values * (np.take(self.tables.turn.plain, fields) @ columns) + stay[:, None] < 0
+        return values * (np.take(self.tables.turn.plain, fields) @ columns) + stay[:, None]
 
-    def _falls_by_bounds(self, columns: Floats, fields: Integers, values: Floats) -> np.ndarray:
+    def _sign_by_bounds(self, columns: Floats, fields: Integers, values: Floats) -> Floats:
         """Decide by rounded sums, and by the terms of this bit alone where they leave a doubt."""
         tables = self.tables
         (turn, stay), tie, _ = _rounded([tables.turn, tables.stay], fields)
         change = values * (turn @ columns) + stay.sum(axis=1)[:, None]
-        lower = change < -tie
+        sign = np.sign(change)
         row, bit = np.nonzero((np.abs(change) <= tie) & (tie > 0))
         for part in self._parts(len(row)):
             agrees = columns.T[bit[part]] * values[row[part], bit[part], None] > 0
-            entries, sign = fields[row[part]] + 2 * ~agrees, np.where(agrees, 1, -1)
-            lower[row[part], bit[part]] = tables.rise.signs_of_sums(entries, sign) < 0
-        return lower
+            entries, terms = fields[row[part]] + 2 * ~agrees, np.where(agrees, 1, -1)
+            sign[row[part], bit[part]] = tables.rise.signs_of_sums(entries, terms)
+        return sign
 
     def step(self, X: Floats) -> Floats:
         """Return the synchronous step ``sgn(sum xi F'(h))``; a tie keeps the bit."""
@@ -115,6 +149,13 @@ class BinaryEnergy:
 
     def _parts(self, n: int) -> Iterator[slice]:
         return row_blocks(n, 40 * (len(self.spins) + 2 * self.spins.shape[1]))
+
+
+def _without(table: Table, entries: slice, off: int) -> Table:
+    """Return some entries of a table, one of them, which no state asks for, put to 0."""
+    mantissa, exponent = table.mantissa[entries].copy(), table.exponent[entries].copy()
+    mantissa[off], exponent[off] = 0.0, exponent.min()
+    return Table(mantissa, exponent, table.error)
 
 
 def _rounded(tables: list[Table], fields: Integers) -> tuple[list[Floats], Floats, Integers]:

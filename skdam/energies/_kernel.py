@@ -142,6 +142,12 @@ class KernelEnergy(SumEnergy):
         """
         return self.sums.pull(X).mean
 
+    def stays(self, X: Floats, slack: Floats | float = 0.0) -> np.ndarray:
+        """Return where `step` moves no coordinate beyond rounding and `slack` bandwidths."""
+        with np.errstate(over="ignore", under="ignore"):
+            moved = np.abs((self.step(X) - X) / self.bandwidth).max(axis=1)
+            return moved <= self._rounding(X) / self.bandwidth + slack
+
     def walk(self, n_rows: int) -> Walk:
         """Return `step` and `covers` for n rows that move."""
         return self.sums.walk(n_rows)
@@ -181,9 +187,14 @@ class KernelEnergy(SumEnergy):
         points = self.patterns.points
         index, distance = nearest(points, points.lift(X))
         if self.kernel.is_flat:
-            reach = min(self.bandwidth, 2.0 * points.sizes.max() / points.scale)
-            same = (distance <= rounding_of_means(X, reach)) & (distance < self.bandwidth)
+            same = (distance <= self._rounding(X)) & (distance < self.bandwidth)
         else:
             same = distance <= _NEARBY * self.bandwidth
             same[same] = self.sums.share(X[same], index[same]) > _MAJORITY
         return np.where(same, self.patterns.first[index], -1)
+
+    def _rounding(self, X: Floats) -> Floats:
+        """Bound how far rounding puts means of memories within reach."""
+        points = self.patterns.points
+        reach = min(self.bandwidth, 2.0 * points.sizes.max() / points.scale)
+        return rounding_of_means(X, reach)

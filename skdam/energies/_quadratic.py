@@ -33,11 +33,14 @@ class QuadraticEnergy:
         N W in that unit: integers.
     tie : ndarray of shape (N,), float64
         Fields up to it are ties.
+    unit : float
+        What fields are multiples of.
     """
 
     couplings: Floats
     rounded: Floats
     tie: Floats
+    unit: float
 
     @classmethod
     def of(cls, couplings: Floats) -> Self:
@@ -45,7 +48,13 @@ class QuadraticEnergy:
         scaled = couplings * len(couplings)
         bits = _BITS - np.frexp(np.abs(scaled).sum(axis=1).max())[1]
         rounded = np.rint(np.ldexp(scaled, bits))
-        return cls(couplings, rounded, _TIE * np.abs(rounded).sum(axis=1))
+        unit = float(np.ldexp(1.0 / len(couplings), -bits))
+        return cls(couplings, rounded, _TIE * np.abs(rounded).sum(axis=1), unit)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether ``E(-sigma) = E(sigma)``: retrieval then commutes with the sign."""
+        return True
 
     def fields(self, X: Floats) -> Floats:
         """Return the field of each bit in each state, but for a positive factor."""
@@ -58,6 +67,21 @@ class QuadraticEnergy:
     def falls(self, bits: Integers) -> Callable[[Floats, Floats], np.ndarray]:
         """Return a function of (fields, values of these bits): whose flip lowers the energy."""
         return lambda fields, values: values * fields[:, bits] < -self.tie[bits]
+
+    def is_stable(self, X: Floats) -> np.ndarray:
+        """Return which states are strictly stable: every flip of a single bit raises the energy."""
+        return (X * self.fields(X) > self.tie).all(axis=1)
+
+    def stabilities(self, X: Floats) -> tuple[Floats, Integers]:
+        r"""Return unit stabilities a, half of what each flip adds to E, as (b, e): ``a = b * 2^e``.
+
+        .. math:: a_i = \tfrac12 \Delta_i E = \sigma_i h_i
+
+        A tie has none.
+        """
+        alike = X * self.fields(X)
+        a = np.where(np.abs(alike) <= self.tie, 0.0, alike) * self.unit
+        return a, np.zeros(len(X), dtype=np.intp)
 
     def step(self, X: Floats) -> Floats:
         """Return the synchronous step ``sgn(W x)``; a tie keeps the bit."""

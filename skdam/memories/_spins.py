@@ -227,8 +227,8 @@ class SpinMemory(Memory):
     def _blocks(self, n: int) -> Iterator[slice]:
         return row_blocks(n, 48 * (len(self.memories_) + len(self.order_)), most=_ROWS)
 
-    def _settled(self, spins: np.ndarray, record: bool) -> Settled:
-        loop = partial(self._loop(), max_iter=self.max_iter, record=record)
+    def _settled(self, spins: np.ndarray, record: bool, max_iter: int | None = None) -> Settled:
+        loop = partial(self._loop(), max_iter=max_iter or self.max_iter, record=record)
         return Settled.join([loop(spins[rows]) for rows in self._blocks(len(spins))])
 
     def _loop(self) -> Callable[..., Settled]:

@@ -106,6 +106,8 @@ class Tables:
         F(h + 2) - F(h - 2).
     stay : Table
         2 F(h) - F(h + 2) - F(h - 2).
+    factor : tuple of (float, int)
+        What that positive factor has divided them by, as a mantissa and a power of two.
     """
 
     value: Table
@@ -113,6 +115,7 @@ class Tables:
     rise: Table
     turn: Table
     stay: Table
+    factor: tuple[float, int] = (1.0, 0)
 
 
 class Interaction(ABC):
@@ -193,13 +196,14 @@ class Exponential(Interaction):
         h = np.arange(-n_features, n_features + 3.0)
         beta = min(self.beta, _HUGE / len(h))
         away, back = -np.expm1(-2.0 * beta), -np.expm1(-4.0 * beta)
-        exact = self._table(self.beta, h[:-2], 1.0)
+        exact, divided = self._table(self.beta, h[:-2], 1.0), 2.0 * beta / np.log(2.0)
         return Tables(
             exact,
             self._table(beta, h[:-2], 1.0),
             self._table(beta, h - 2.0, away),  # all three divided by exp(2 beta)
             self._table(beta, h[:-2], back),
             self._table(beta, h[:-2], -(away**2)),
+            (2.0 ** (divided - int(divided)), int(divided)),
         )
 
     def _table(self, beta: float, h: Floats, factor: float) -> Table:
