@@ -11,7 +11,7 @@ from .._math import Floats, Integers, row_blocks, slices
 #: Logarithm up to which a factor of the evidence counts; beyond, all is saturated.
 _STEEPEST = 600.0
 #: Bytes of the powers of a block of rows: a few of them stay in the cache.
-_CACHED = 400_000
+_CACHED = 800_000
 
 
 class Response(NamedTuple):
