@@ -96,8 +96,8 @@ def capacity_search(
     Parameters
     ----------
     memory : memory
-        Cloned: it is left as it is. A kernel memory needs a number for `bandwidth`: rules follow
-        the patterns, and one pattern has no scale.
+        Cloned: it is left as it is. A rule for a bandwidth is applied once, to the first 1000
+        patterns of the pool: all loads have the same scale.
     patterns : array-like of shape (n, D), or callable
         The pool. A function is called as ``patterns(n_patterns, random_state=seed)``, with the same
         seed for ever larger numbers, and its rows, of which the first have to stay the same, are
@@ -199,7 +199,7 @@ def capacity_curve(
     Parameters
     ----------
     memory : memory
-        Cloned: it is left as it is.
+        Cloned: it is left as it is. A rule for a bandwidth is applied as by `capacity_search`.
     patterns : array-like of shape (n, D), or callable
         As of `capacity_search`. Each repeat has an order of an array's rows, or a seed for a
         function, of its own; the loads of a repeat are beginnings of each other.

@@ -11,10 +11,12 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from .._validation import check_count, check_rows
 from ..datasets import corrupt
-from ._stability import check_memory, overload_expected
+from ._stability import check_memory, overload_expected, with_scale
 
 #: Patterns that are drawn at first, and at the most unless told otherwise.
 _FEW, MOST = 64, 10_000
+#: Patterns that a rule for a bandwidth is applied to.
+_SCALING = 1000
 _SEEDS = 2**31 - 1
 
 #: Which patterns pass, of (fitted memory, patterns, their damaged copies).
@@ -88,7 +90,10 @@ class Trial:
     ) -> Self:
         """Draw all that is random: the order of the patterns, their damage, and seeds."""
         memory = _seeded(check_memory(memory), rng)
-        return cls(memory, Pool(patterns, max_patterns, corruption, rng))
+        pool = Pool(patterns, max_patterns, corruption, rng)
+        with overload_expected():
+            memory = with_scale(memory, lambda: pool.first(min(pool.size, _SCALING))[0])
+        return cls(memory, pool)
 
     def shares(self, n: int, *measures: Measure) -> list[float]:
         """Store the first n patterns, and return the share of them that passes each measure."""

@@ -15,18 +15,20 @@ is judged by its `retrieve`, or registers what it means here.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import singledispatch
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from .._math import Floats, Integers, distinct_rows
 from .._validation import ObjectWith
 from ..dynamics import RetrievalResult
 from ..energies import KernelEnergy
 from ..kernels import KERNELS
+from ..memories._kernel_base import BaseKernelMemory
 from ..memories._random_feature import RandomFeatureMemory
 from ..memories._spins import SpinMemory
 
@@ -76,6 +78,20 @@ def seen(memory: Any, X: np.ndarray) -> Floats:
 @seen.register
 def _(memory: SpinMemory, X: np.ndarray) -> Floats:
     return memory._spins(X)
+
+
+@singledispatch
+def with_scale(memory: Any, patterns: Callable[[], np.ndarray]) -> Any:
+    """Return the memory, with what a rule for its bandwidth makes of some patterns."""
+    return memory
+
+
+@with_scale.register(BaseKernelMemory)
+@with_scale.register(RandomFeatureMemory)
+def _(memory: Any, patterns: Callable[[], np.ndarray]) -> Any:
+    if not isinstance(memory.bandwidth, str):
+        return memory
+    return clone(memory).set_params(bandwidth=clone(memory).fit(patterns()).bandwidth_)
 
 
 def first_copies(rows: Floats) -> Integers:

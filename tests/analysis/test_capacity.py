@@ -473,9 +473,33 @@ def test_pools_that_hold_no_patterns_are_refused(patterns):
         capacity_search(BinaryMemory(), patterns)
 
 
-def test_a_rule_of_bandwidth_has_nothing_to_go_by():
-    with pytest.raises(ValueError, match="bandwidth"):
-        capacity_search(GaussianMemory(), X)
+@pytest.mark.filterwarnings("ignore:n_components=4096 features are too few")
+@pytest.mark.parametrize(
+    "memory", [EpanechnikovMemory(), GaussianMemory("scott"), RandomFeatureMemory(random_state=0)]
+)
+def test_a_rule_of_bandwidth_is_that_of_the_pool(memory):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    settled = clone(memory).set_params(bandwidth=clone(memory).fit(X).bandwidth_)
+    by_rule, by_number = (capacity_search(m, X, random_state=0) for m in (memory, settled))
+    assert by_rule.capacity == by_number.capacity < 60
+    np.testing.assert_array_equal(by_rule.curve, by_number.curve)
+    with pytest.raises(ValueError, match="1 sample"):
+        capacity_search(memory, X[:1])
+
+
+def test_a_rule_of_bandwidth_looks_at_the_first_thousand_of_a_function():
+    seeds = []
+
+    def patterns(n, random_state):
+        seeds.append(random_state)
+        return np.random.RandomState(random_state).normal(size=(n, 2))
+
+    by_rule = capacity_search(EpanechnikovMemory(), patterns, random_state=0)
+    bandwidth = EpanechnikovMemory().fit(patterns(1000, seeds[0])).bandwidth_
+    by_number = capacity_search(EpanechnikovMemory(bandwidth), patterns, random_state=0)
+    np.testing.assert_array_equal(by_rule.curve, by_number.curve)
+    curve = capacity_curve(EpanechnikovMemory(), patterns, [1, 3], random_state=0)
+    assert (curve.stable[0] == 1.0).all()
 
 
 # --- theory -----------------------------------------------------------------------------------
