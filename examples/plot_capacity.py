@@ -6,7 +6,7 @@ Patterns of 32 bits that differ in a share of their bits, the separation, and wh
 bits are correlated: how many of them are all stable in memories of degree 2, 3 and 5. The capacity
 grows about exponentially with the separation, the faster the higher the degree. At the same
 separation correlation lowers it, and the more so the higher the degree: a correlation of 0.8 takes
-about a fifth of the patterns from a classical network, and 95 of 100 from a memory of degree 5.
+about a third of the patterns from a classical network, and 95 of 100 from a memory of degree 5.
 """
 
 import argparse
@@ -25,7 +25,7 @@ parser.add_argument("--picture", type=Path)
 picture = parser.parse_args().picture
 
 # %%
-# The mean capacity of twenty draws at each separation and correlation.
+# The mean capacity of at least twenty draws at each separation and correlation.
 
 
 def capacity(degree, separation, correlation):
@@ -34,7 +34,8 @@ def capacity(degree, separation, correlation):
     patterns = partial(
         make_correlated_patterns, n_features=32, separation=separation, correlation=correlation
     )
-    return np.mean([capacity_search(memory, patterns, random_state=i).capacity for i in range(20)])
+    draws = range(100 if degree == 2 else 20)  # few fit: all are soon found
+    return np.mean([capacity_search(memory, patterns, random_state=i).capacity for i in draws])
 
 
 separations = np.linspace(0.1, 0.5, 9)

@@ -64,6 +64,15 @@ def all_or_nothing(estimator: BaseEstimator) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Say which argument it is that is wrong."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from error
+
+
 def check_rows(
     X: ArrayLike,
     estimator: BaseEstimator | None = None,

@@ -94,7 +94,8 @@ def basin_radius(
     >>> bool((basin_radius(memory, random_state=0) > 0.3).all())
     True
     """
-    check_is_fitted(check_memory(memory))
+    memory = check_memory(memory)
+    check_is_fitted(memory)
     n_trials = check_count(n_trials, "n_trials")
     rows = None if patterns is None else check_rows(patterns, memory)
     with overload_expected():
@@ -158,7 +159,9 @@ def _chosen(memory: Any, stored: Floats, patterns: np.ndarray | None) -> Integer
     """Return which stored rows the patterns are, their first copies; None stands for all."""
     if patterns is None:
         return np.arange(len(stored))
-    first = first_copies(np.concatenate([stored, seen(memory, patterns)]))[len(stored) :]
+    dtype = memory.memories_.dtype
+    asked = seen(memory, patterns.astype(dtype) if dtype.kind == "f" else patterns)
+    first = first_copies(np.concatenate([stored, asked]))[len(stored) :]
     unknown = np.flatnonzero(first >= len(stored))
     if unknown.size:
         raise ValueError(

@@ -96,13 +96,12 @@ def capacity_search(
     Parameters
     ----------
     memory : memory
-        Cloned: it is left as it is. A rule for a bandwidth is applied once, to the first 1000
-        patterns of the pool: all loads have the same scale.
+        Cloned: it is left as it is. A rule for a bandwidth or a threshold is applied once, to the
+        first 1000 patterns of the pool: all loads have the same scale.
     patterns : array-like of shape (n, D), or callable
         The pool. A function is called as ``patterns(n_patterns, random_state=seed)``, with the same
-        seed for ever larger numbers, and its rows, of which the first have to stay the same, are
-        taken in their order; so are those of `skdam.datasets`, as
-        ``functools.partial(make_patterns, n_features=100)``.
+        seed for ever more thousands, and its rows, of which the first have to stay the same, are
+        taken in their order: ``functools.partial(make_patterns, n_features=100)``.
     criterion : {"all_stable", "fraction_stable", "recalled"}, default="all_stable"
         What is asked: that all patterns are stable, that a fraction of them is, or that a fraction
         comes back from `corruption`. See Notes.
@@ -111,7 +110,7 @@ def capacity_search(
     corruption : dict or None, default=None
         Keywords of `skdam.datasets.corrupt` that damage the queries of "recalled"; None leaves
         them whole. (``missing`` is for memories whose `retrieve` takes `known`. Noise is in
-        standard deviations of the pool.)
+        standard deviations of the pool; of a function, of each thousand.)
     max_patterns : int or None, default=None
         The most patterns that are stored; None means all of an array, and 10,000 of a function.
     random_state : int, RandomState or None, default=None
@@ -155,7 +154,13 @@ def capacity_search(
     Capacity(at least 300)
     """
     measure, of_all = CRITERIA[check_allowed(criterion, "criterion", StrOptions(set(CRITERIA)))]
-    least = 1.0 if of_all else check_fraction(fraction)
+    least = check_fraction(fraction)
+    least = 1.0 if of_all else least
+    if corruption is not None and measure is not are_recalled:
+        raise InvalidParameterError(
+            f"corruption={corruption!r} damages queries, which only criterion='recalled' asks, got"
+            f" criterion={criterion!r}."
+        )
     rng = check_random_state(random_state)
     trial = Trial.of(memory, patterns, max_patterns, corruption, rng)
     walked: dict[int, float] = {}
@@ -199,7 +204,7 @@ def capacity_curve(
     Parameters
     ----------
     memory : memory
-        Cloned: it is left as it is. A rule for a bandwidth is applied as by `capacity_search`.
+        Cloned: it is left as it is. A rule for a scale is applied as by `capacity_search`.
     patterns : array-like of shape (n, D), or callable
         As of `capacity_search`. Each repeat has an order of an array's rows, or a seed for a
         function, of its own; the loads of a repeat are beginnings of each other.

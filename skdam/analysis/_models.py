@@ -6,8 +6,6 @@ registers with `model_of`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Any
@@ -20,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._math import Floats, Integers, distinct_rows, row_blocks
 from .._patterns import Patterns
-from .._validation import check_rows
+from .._validation import check_rows, naming
 from ..memories._kernel_base import BaseKernelMemory
 from ..memories._spins import SpinMemory
 
@@ -116,7 +114,7 @@ class SpinModel(StateModel):
 
         Where the threshold would take the one for the other, only states are let through.
         """
-        with _naming(name):
+        with naming(name):
             rows = check_rows(X, self.memory)
         threshold = self.memory.threshold_
         if -1.0 <= threshold < 1.0:
@@ -198,7 +196,7 @@ class KernelModel(StateModel):
         return (recalled >= 0) & wanted[recalled]
 
     def _rows(self, X: ArrayLike, name: str) -> np.ndarray:
-        with _naming(name):
+        with naming(name):
             return check_rows(X, self.memory)
 
 
@@ -237,12 +235,3 @@ def spin_model_of(memory: Any) -> SpinModel:
             f" stabilities, got an object of {type(memory).__name__}."
         )
     return model
-
-
-@contextmanager
-def _naming(name: str) -> Iterator[None]:
-    """Say which argument it is that is wrong."""
-    try:
-        yield
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"{name}: {error}") from error

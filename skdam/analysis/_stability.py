@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 
 from .._math import Floats, Integers, distinct_rows
 from .._validation import ObjectWith
@@ -30,7 +31,7 @@ from ..energies import KernelEnergy
 from ..kernels import KERNELS
 from ..memories._kernel_base import BaseKernelMemory
 from ..memories._random_feature import RandomFeatureMemory
-from ..memories._spins import SpinMemory
+from ..memories._spins import SpinMemory, middle
 
 
 def are_recalled(memory: Any, patterns: np.ndarray, queries: np.ndarray) -> np.ndarray:
@@ -82,7 +83,7 @@ def _(memory: SpinMemory, X: np.ndarray) -> Floats:
 
 @singledispatch
 def with_scale(memory: Any, patterns: Callable[[], np.ndarray]) -> Any:
-    """Return the memory, with what a rule for its bandwidth makes of some patterns."""
+    """Return the memory, with what its rule for a scale makes of some patterns."""
     return memory
 
 
@@ -91,7 +92,16 @@ def with_scale(memory: Any, patterns: Callable[[], np.ndarray]) -> Any:
 def _(memory: Any, patterns: Callable[[], np.ndarray]) -> Any:
     if not isinstance(memory.bandwidth, str):
         return memory
-    return clone(memory).set_params(bandwidth=clone(memory).fit(patterns()).bandwidth_)
+    rows = patterns()
+    with overload_expected():
+        return clone(memory).set_params(bandwidth=clone(memory).fit(rows).bandwidth_)
+
+
+@with_scale.register
+def _(memory: SpinMemory, patterns: Callable[[], np.ndarray]) -> Any:
+    if not isinstance(memory.threshold, str):
+        return memory
+    return clone(memory).set_params(threshold=middle(patterns()))
 
 
 def first_copies(rows: Floats) -> Integers:
@@ -101,9 +111,10 @@ def first_copies(rows: Floats) -> Integers:
 
 
 def check_memory(memory: Any) -> Any:
-    """Return an estimator that stores and retrieves."""
-    if not ObjectWith(["fit", "retrieve"]).is_satisfied_by(memory):
-        raise TypeError(f"memory must be one, with fit and retrieve, got {memory!r}.")
+    """Return an estimator that stores and retrieves, out of its frame if it is frozen."""
+    memory = memory.estimator if isinstance(memory, FrozenEstimator) else memory
+    if not ObjectWith(["fit", "retrieve", "get_params"]).is_satisfied_by(memory):
+        raise TypeError(f"memory must be an estimator with fit and retrieve, got {memory!r}.")
     return memory
 
 

@@ -168,7 +168,7 @@ def label_states(
     patterns : array-like of shape (n_patterns, N)
         What was stored: rows as they were given to `fit`, or `memories_`.
     prototypes : array-like of shape (n_prototypes, N), optional
-        The centres of groups of patterns, for memories of spins.
+        The centres of groups of patterns, for memories of spins; none are the same as no array.
     tol : float, default=0.0
         Share of the N units in which a state may differ from a prototype, from 0 to 1.
 
@@ -211,5 +211,9 @@ def label_states(
     >>> label_states(kernels, [[0.0], [3.0], [3.5], [9.0]], X).tolist()
     ['stored', 'unstable', 'emergent', 'outside']
     """
-    tol = float(check_allowed(tol, "tol", SHARE))
-    return model_of(memory).label(states, patterns, prototypes, tol)
+    tol, model = float(check_allowed(tol, "tol", SHARE)), model_of(memory)
+    if len(np.asarray(states)) == 0:
+        return np.empty(0, dtype=str)
+    if prototypes is not None and len(np.asarray(prototypes)) == 0:
+        prototypes = None
+    return model.label(states, patterns, prototypes, tol)

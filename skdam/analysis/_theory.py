@@ -5,6 +5,7 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.special import ndtri
+from sklearn.utils._param_validation import InvalidParameterError
 
 from .._validation import Number, check_allowed, check_count
 
@@ -59,9 +60,11 @@ def theoretical_capacity(
     """
     n_features = check_count(n_features, "n_features")
     degree = int(check_allowed(degree, "degree", _DEGREES))
+    if not isinstance(rectified, bool | np.bool_):
+        raise InvalidParameterError(f"rectified must be True or False, got {rectified!r}.")
     z = ndtri(check_allowed(error, "error", _ERRORS))
     try:
         scale = n_features ** (degree - 1) / prod(range(2 * degree - 3, 0, -2))
     except OverflowError:
         return np.inf
-    return float((1 + bool(rectified)) * scale / z**2)
+    return float((1 + rectified) * scale / z**2)

@@ -63,7 +63,10 @@ def corrupt(
         )
     rng, damaged = check_random_state(random_state), rows.astype(np.float64)
     if noise:
-        damaged += noise * _deviations(damaged) * rng.standard_normal(rows.shape)
+        with np.errstate(over="ignore"):
+            damaged += noise * _deviations(damaged) * rng.standard_normal(rows.shape)
+        if np.abs(damaged).max() > np.finfo(rows.dtype).max:
+            raise InvalidParameterError(f"noise={noise!r} takes X beyond what {rows.dtype} holds.")
     if flip:
         damaged = np.where(_chosen(rng, rows.shape, flip), -damaged, damaged)
     if missing:

@@ -88,7 +88,6 @@ class SpinMemory(Memory):
             return self._store(check_rows(X, self), self.memories_)
 
     def _settle(self, X: np.ndarray) -> None:
-        midrange = X.min() / 2.0 + X.max() / 2.0
         if self.threshold == "midrange" and X.min() == X.max():
             warnings.warn(
                 f"All features are equal, {X.min():g}, so that all bits are -1, and the threshold"
@@ -96,7 +95,7 @@ class SpinMemory(Memory):
                 UserWarning,
                 stacklevel=3,
             )
-        self.threshold_ = float(midrange if self.threshold == "midrange" else self.threshold)
+        self.threshold_ = middle(X) if isinstance(self.threshold, str) else float(self.threshold)
         self.order_ = check_random_state(self.random_state).permutation(X.shape[1])
         self.n_iter_ = 1
 
@@ -259,3 +258,8 @@ class SpinMemory(Memory):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def middle(X: np.ndarray) -> float:
+    """Return what is halfway between the smallest and the largest value."""
+    return float(X.min() / 2.0 + X.max() / 2.0)

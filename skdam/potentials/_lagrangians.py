@@ -22,7 +22,7 @@ class VisibleLagrangian(ABC):
 
     @abstractmethod
     def conjugate(self, V: Floats) -> Floats:
-        """Return ``v . g - L(v)`` for each row, without cancellation."""
+        """Return ``<v, g> - L(v)`` for each row, without cancellation."""
 
     @abstractmethod
     def gap(self, V: Floats, drive: Floats) -> Floats:
@@ -64,7 +64,7 @@ class LogCosh(VisibleLagrangian):
 
 @dataclass(frozen=True)
 class HalfSquare(VisibleLagrangian):
-    """L = |v|^2 / 2, g = v: linear neurons, in units in which memories are of the order of 1.
+    """``L = |v|^2 / 2``, ``g = v``: linear neurons, in units in which memories are about 1.
 
     Examples
     --------
@@ -89,7 +89,7 @@ class HalfSquare(VisibleLagrangian):
 
 @dataclass(frozen=True)
 class Length(VisibleLagrangian):
-    """L = |v|, g = v / |v|, and 0 at 0: neurons of which only the direction counts.
+    """``L = |v|``, ``g = v / |v|``, and 0 at 0: neurons of which only the direction counts.
 
     Examples
     --------

@@ -6,6 +6,7 @@ from cases import HOPFIELD_FAMILY, MEMORIES
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 
 from skdam import (
     AttentionMemory,
@@ -236,7 +237,18 @@ def test_what_is_no_fitted_memory_is_refused():
     with pytest.raises(NotFittedError):
         basin_radius(BinaryMemory())
     for other in (None, DenseMemoryClassifier()):
-        with pytest.raises(TypeError, match="memory must be one"):
+        with pytest.raises(TypeError, match="memory must be an estimator"):
             basin_radius(other)
     with pytest.raises(ValueError):
         basin_radius(BinaryMemory().fit(make_patterns(2, 3)), make_patterns(2, 4))
+
+
+def test_a_frozen_memory_is_the_memory_that_it_holds():
+    memory = EpanechnikovMemory(2.0).fit([[0.0], [3.0], [9.0]])
+    np.testing.assert_array_equal(basin_radius(FrozenEstimator(memory)), basin_radius(memory))
+
+
+def test_patterns_are_found_in_the_precision_that_they_are_stored_in():
+    X = np.random.default_rng(0).normal(size=(6, 3))
+    memory = GaussianMemory(0.3).fit(X.astype(np.float32))
+    assert basin_radius(memory, X[:2], random_state=0).shape == (2,)

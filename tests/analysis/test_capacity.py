@@ -10,6 +10,7 @@ from cases import HOPFIELD_FAMILY, MEMORIES
 from reference import gaussian_kernel, interaction
 from scipy.stats import norm
 from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -184,8 +185,8 @@ def test_a_function_is_asked_for_more_rows_of_the_same_seed():
         asked.append((n_patterns, random_state))
         return normal(n_patterns, random_state)
 
-    found = capacity_search(Bucket(300), patterns, random_state=0)
-    assert (found.capacity, found.censored) == (300, False)
+    found = capacity_search(Bucket(3000), patterns, random_state=0)
+    assert (found.capacity, found.censored) == (3000, False)
     assert len({seed for _, seed in asked}) == 1
     sizes = [n for n, _ in asked]
     assert sizes == sorted(set(sizes))
@@ -195,8 +196,8 @@ def test_a_function_is_asked_for_more_rows_of_the_same_seed():
 
 def test_a_function_that_changes_its_rows_is_refused():
     with pytest.raises(ValueError, match="patterns must begin with the same rows"):
-        capacity_search(Bucket(300), lambda n, random_state: make_patterns(n, 60), random_state=0)
-    with pytest.raises(ValueError, match="as many rows as asked for, 64, got 5"):
+        capacity_search(Bucket(3000), lambda n, random_state: make_patterns(n, 60), random_state=0)
+    with pytest.raises(ValueError, match="as many rows as asked for, 1000, got 5"):
         capacity_search(Bucket(3), lambda n, random_state: np.ones((5, 2)))
 
 
@@ -214,16 +215,51 @@ def test_criteria_ask_for_all_or_for_a_fraction():
 
 
 @pytest.mark.parametrize("is_function", [False, True])
-def test_damaged_queries_are_copies_of_the_stored_rows(is_function):
+@pytest.mark.parametrize("damage", [{"flip": 0.25}, {"flip": 0.12}, {"noise": 0.5}])
+def test_damaged_queries_are_copies_of_the_stored_rows(is_function, damage):
     patterns = partial(make_patterns, n_features=20)
-    options = {"criterion": "recalled", "corruption": {"flip": 0.25}, "random_state": 0}
+    options = {"criterion": "recalled", "corruption": damage, "random_state": 0}
     capacity_search(
-        Bucket(150), patterns if is_function else patterns(400, random_state=0), **options
+        Bucket(1500), patterns if is_function else patterns(2500, random_state=0), **options
     )
     for rows, queries in Bucket.log:
-        np.testing.assert_array_equal((rows != queries).sum(axis=1), 5)
-    damage = {tuple(map(tuple, queries[:2])) for _, queries in Bucket.log if len(queries) > 1}
-    assert len(damage) == 1  # whatever the load
+        off = (rows != queries).sum(axis=1)
+        assert set(off) <= ({5} if damage == {"flip": 0.25} else {2, 3, 20})
+    longest = max((queries for _, queries in Bucket.log), key=len)
+    for _, queries in Bucket.log:  # the same whatever the load
+        np.testing.assert_array_equal(queries, longest[: len(queries)])
+
+
+@pytest.mark.parametrize("corruption", [None, {"flip": 0.12}, {"noise": 0.5}])
+def test_a_load_is_measured_the_same_whatever_other_loads(corruption):
+    def patterns(n, random_state):
+        return np.random.RandomState(random_state).normal(size=(n, 6))
+
+    for memory in (EpanechnikovMemory(), BinaryMemory(random_state=0)):
+        alone, among = (
+            capacity_curve(
+                memory, patterns, loads, corruption=corruption, n_repeats=3, random_state=0
+            )
+            for loads in ([4], [4, 1200])
+        )
+        np.testing.assert_array_equal(among.stable[:1], alone.stable)
+        np.testing.assert_array_equal(among.recalled[:1], alone.recalled)
+
+
+def test_a_threshold_is_that_of_the_pool():
+    X = np.random.default_rng(0).gamma(2.0, size=(60, 24))
+    middle = X.min() / 2.0 + X.max() / 2.0
+    by_rule, by_number = (
+        capacity_search(BinaryMemory(threshold=t, random_state=0), X, random_state=0)
+        for t in ("midrange", middle)
+    )
+    np.testing.assert_array_equal(by_rule.curve, by_number.curve)
+
+
+def test_a_frozen_memory_stores_no_pool():
+    frozen = FrozenEstimator(BinaryMemory().fit(make_patterns(3, 8, random_state=0)))
+    with pytest.raises(TypeError, match="is frozen, and stores no patterns"):
+        capacity_search(frozen, make_patterns(9, 8))
 
 
 def test_noise_is_measured_in_the_deviations_of_the_pool():
@@ -239,7 +275,7 @@ def test_gaps_are_completed_by_memories_that_know_how():
     X = normal(30, 0, 12)
     gaps = {"criterion": "recalled", "corruption": {"missing": 0.3}, "random_state": 0}
     assert capacity_search(EpanechnikovMemory(1.0), X, **gaps).capacity == 30
-    with pytest.raises(TypeError, match="known"):
+    with pytest.raises(TypeError, match="makes gaps, which a BinaryMemory does not complete"):
         capacity_search(BinaryMemory(), X, **gaps)
 
 
@@ -259,7 +295,8 @@ def test_the_memory_is_left_as_it_is():
 @pytest.mark.parametrize("criterion", ["all_stable", "recalled"])
 def test_search_is_reproducible_whatever_the_memory_draws(criterion):
     X = make_patterns(60, 20, random_state=0)
-    options = {"criterion": criterion, "corruption": {"flip": 0.2}}
+    options = {"criterion": criterion}
+    options |= {"corruption": {"flip": 0.2}} if criterion == "recalled" else {}
     memory = BinaryMemory("power", 3)
     before = np.random.get_state()[1].copy()
     first = capacity_search(memory, X, random_state=4, **options)
@@ -425,6 +462,7 @@ def test_repeats_differ_and_a_seed_repeats_them():
 # --- bad input --------------------------------------------------------------------------------
 
 X = make_patterns(8, 5, random_state=0)
+RECALLED = {"criterion": "recalled"}
 
 
 @pytest.mark.parametrize(
@@ -434,8 +472,11 @@ X = make_patterns(8, 5, random_state=0)
         ({"criterion": None}, "criterion must be"),
         ({"criterion": "recalled", "fraction": 0.0}, r"fraction must be in \(0, 1\], got 0.0"),
         ({"criterion": "fraction_stable", "fraction": 1.5}, "fraction must be"),
-        ({"corruption": 0.1}, "corruption must be None or a dict .*, got 0.1"),
-        ({"corruption": {"flip": 2.0}}, "flip must be"),
+        ({**RECALLED, "corruption": 0.1}, "corruption must be None or a dict .*, got 0.1"),
+        ({**RECALLED, "corruption": {"flip": 2.0}}, "flip must be"),
+        ({**RECALLED, "corruption": {"flipp": 0.1}}, "corruption must be None or a dict of keyw"),
+        ({"corruption": {"flip": 0.1}}, "which only criterion='recalled' asks, got criterion='all"),
+        ({"fraction": 77}, "fraction must be"),
         ({"max_patterns": 0}, "max_patterns must be"),
         ({"random_state": "seed"}, "seed"),
     ],
@@ -463,7 +504,7 @@ def test_loads_beyond_the_pool_are_refused():
     [None, BinaryMemory, DenseMemoryClassifier(), make_pipeline(StandardScaler(), BinaryMemory())],
 )
 def test_what_is_no_memory_is_refused(memory):
-    with pytest.raises(TypeError, match="memory must be one"):
+    with pytest.raises(TypeError, match="memory must be an estimator"):
         capacity_search(memory, X)
 
 

@@ -421,3 +421,11 @@ def test_only_fitted_memories_with_states_are_asked(question):
             TypeError, match=rf"memory must be .* got an object of {type(other).__name__}"
         ):
             question(other)
+
+
+def test_nothing_to_label_and_no_prototypes_are_fine():
+    X = np.array([[1.0, 1.0, -1.0], [-1.0, 1.0, 1.0]])
+    memory = HopfieldMemory(threshold=0).fit(X)
+    assert label_states(memory, np.empty((0, 3)), X).shape == (0,)
+    without = label_states(memory, X, X, np.empty((0, 3)))
+    np.testing.assert_array_equal(without, label_states(memory, X, X))
