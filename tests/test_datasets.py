@@ -219,5 +219,5 @@ def test_rows_that_are_none_are_refused(X):
 
 def test_noise_beyond_the_floats_is_refused():
     X = np.array([[0.0], [3e38]], dtype=np.float32)
-    with pytest.raises(ValueError, match="noise=9.0 takes X beyond what float32 holds"):
+    with pytest.raises(ValueError, match=r"noise=9\.0 takes X beyond what float32 holds"):
         corrupt(X, noise=9.0, random_state=0)
