@@ -6,7 +6,7 @@ Patterns of 32 bits that differ in a share of their bits, the separation, and wh
 bits are correlated: how many of them are all stable in memories of degree 2, 3 and 5. The capacity
 grows about exponentially with the separation, the faster the higher the degree. At the same
 separation correlation lowers it, and the more so the higher the degree: a correlation of 0.8 takes
-about a third of the patterns from a classical network, and 95 of 100 from a memory of degree 5.
+about a quarter of the patterns from a classical network, and 95 of 100 from a memory of degree 5.
 """
 
 import argparse
