@@ -64,15 +64,28 @@ def distinct_rows(X: Floats) -> tuple[Integers, Integers]:
 
     The distinct rows come in lexicographic order, whatever the order of `X`.
     """
-    bits = (X.astype(np.float64) + 0.0).view(np.uint64)  # + 0.0 turns -0.0 into 0.0
-    ordered = np.where(bits >> 63, ~bits, bits | np.uint64(1 << 63))  # as unsigned integers
-    keys = ordered.astype(">u8").view(f"V{8 * X.shape[1]}").ravel()  # as strings of bytes
+    keys = _sort_keys(X)
     order = np.argsort(keys, kind="stable")
+    keys = keys[order]
     is_first = np.ones(len(X), dtype=bool)
-    is_first[1:] = keys[order[1:]] != keys[order[:-1]]
+    is_first[1:] = keys[1:] != keys[:-1]
     place = np.empty_like(order)
     place[order] = np.cumsum(is_first) - 1
     return order[is_first], place
+
+
+def _sort_keys(X: Floats) -> np.ndarray:
+    """Return rows as strings of bytes that are ordered as the rows are."""
+    bits = np.add(X, 0.0, dtype=np.float64).view(np.uint64)  # + 0.0 turns -0.0 into 0.0
+    bits ^= _flips(bits)
+    return bits.astype(">u8").view(f"V{8 * X.shape[1]}").ravel()
+
+
+def _flips(bits: Integers) -> Integers:
+    """Return the bits that make unsigned integers, flipped, be in the order of the floats."""
+    flips = bits.view(np.int64) >> 63  # all bits of a negative number, the sign of any other
+    flips |= np.iinfo(np.int64).min
+    return flips.view(np.uint64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,13 +204,17 @@ class Points:
 
 
 def _lifted(rows: Floats, centre: Floats, scale: float) -> tuple[Floats, Floats]:
-    z, squares = _centred(rows, centre, scale)
-    return np.column_stack([z, np.ones(len(z)), squares]), np.sqrt(squares)
+    lifted = np.ones((len(rows), rows.shape[1] + 2))
+    lifted[:, -1] = _centred(rows, centre, scale, out=lifted[:, :-2])[1]
+    return lifted, np.sqrt(lifted[:, -1])
 
 
-def _centred(rows: Floats, centre: Floats, scale: float) -> tuple[Floats, Floats]:
+def _centred(
+    rows: Floats, centre: Floats, scale: float, out: Floats | None = None
+) -> tuple[Floats, Floats]:
     with np.errstate(over="ignore", invalid="ignore"):
-        z = (rows - centre) * scale
+        z = np.subtract(rows, centre, out=out)
+        z *= scale
         return z, np.einsum("ij,ij->i", z, z)
 
 

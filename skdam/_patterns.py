@@ -43,9 +43,10 @@ class Patterns:
     def of(cls, rows: Floats, weights: Floats, radius: float) -> Self:
         """Arrange weighted rows (float64, C order), measured in `radius`."""
         first, place = distinct_rows(rows)
+        arranged = len(first) == len(rows) and np.all(first[1:] > first[:-1])
         total = np.bincount(place, weights)
         unit = power_of_two(total.max())
-        points = Points.measured(rows[first], radius)
+        points = Points.measured(rows if arranged else rows[first], radius)
         search = Search(points, total / unit)
         return cls(search, unit, first, place, weights / total[place])
 
