@@ -3,8 +3,10 @@
 import copy
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 
+from .._math import distinct_rows
 from .._validation import all_or_nothing, check_rows
 from ..memories._base import Memory
 from ..memories._feature_store import FeatureStore
@@ -114,7 +116,10 @@ def _fit_shards(memory: BaseKernelMemory, X: Any) -> ShardedMemory:
 
 
 def _shard(settings: BaseKernelMemory, block: Any) -> BaseKernelMemory:
-    return clone(settings).fit(block)
+    """Fit a shard to distinct rows in the order that it takes them in: it then holds them once."""
+    rows = check_rows(block, single=True)
+    first, place = distinct_rows(rows)
+    return clone(settings).fit(rows[first], sample_weight=np.bincount(place))
 
 
 def _weight(shard: BaseKernelMemory) -> float:

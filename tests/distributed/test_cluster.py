@@ -17,16 +17,23 @@ X = np.random.default_rng(0).normal(size=(400, 3))
 LAZY = da.from_array(X, chunks=(100, 3))
 
 
-@pytest.fixture
-def client():
-    """Two workers of their own processes, each with less memory than the large array has."""
+@pytest.fixture(params=[2])
+def client(request):
+    """Workers of their own processes, each with less memory than the large array has."""
     quiet = {"dashboard_address": None, "silence_logs": 50}
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "120s"}),
-        LocalCluster(n_workers=2, threads_per_worker=1, memory_limit="600MB", **quiet) as cluster,
+        LocalCluster(request.param, threads_per_worker=1, memory_limit="600MB", **quiet) as cluster,
         Client(cluster) as client,
     ):
         yield client
+
+
+def large(chunk):
+    """Return normal rows that take more than a worker may."""
+    rows = da.random.default_rng(0).normal(size=(1_200_000, 64), chunks=(chunk, 64))
+    assert rows.nbytes > 600e6
+    return rows
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -51,7 +58,14 @@ def test_workers_answer_as_one_machine_and_may_die(client):
 
 @pytest.mark.filterwarnings("ignore")
 def test_no_worker_has_to_hold_the_whole(client):
-    rows = da.random.default_rng(0).normal(size=(1_200_000, 64), chunks=(50_000, 64))
-    assert rows.nbytes > 1.0 * 600e6
+    rows = large(chunk=50_000)
     memory = RandomFeatureMemory(8.0, 8, random_state=0)
     assert distributed.fit(memory, rows).n_memories_ == len(rows)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("client", [4], indirect=True)
+def test_no_worker_has_to_hold_all_shards(client):
+    sharded = distributed.fit(GaussianMemory(8.0), large(chunk=10_000))
+    expected = -32 * np.log(2 * np.pi * (1 + 8.0**2))  # normal rows under a normal kernel, at 0
+    np.testing.assert_allclose(sharded.score_samples(np.zeros((1, 64))), expected, rtol=1e-4)

@@ -1,6 +1,7 @@
 """Memories on Dask are those of one machine: on threads here, on processes in test_cluster.py."""
 
 import copy
+import tracemalloc
 
 import dask
 import dask.array as da
@@ -16,6 +17,7 @@ from skdam import (
     RandomFeatureMemory,
     distributed,
 )
+from skdam.distributed._fit import _shard
 
 X = np.random.default_rng(0).normal(size=(600, 3))
 Q = np.vstack([X[:40] + 0.1, [[50.0, 0.0, 0.0], [2.0, 2.0, 2.0]]])
@@ -250,3 +252,18 @@ def test_steps_cut_short_are_told_of():
     with pytest.warns(ConvergenceWarning, match="of 42 queries were still moving") as told:
         sharded.transform(Q)
     assert told[0].filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("memory", "held", "peak"),
+    [(GaussianMemory(8.0), 2.2, 4.2), (EpanechnikovMemory(8.0), 3.7, 5.8)],
+)
+def test_a_shard_takes_a_small_multiple_of_its_rows(memory, held, peak):
+    block = np.random.default_rng(0).normal(size=(20_000, 64))
+    tracemalloc.start()
+    shard = _shard(memory, block)
+    now, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert now < held * block.nbytes
+    assert most < peak * block.nbytes
+    assert len(shard.memories_) == len(block)
