@@ -15,6 +15,7 @@ from .minima._minima import Minima
 from .minima._pipeline import sample_from
 from .minima._sampler import EmergentSampler
 from .minima._search import find_minima
+from .tasks._imputer import MemoryImputer
 
 __all__ = [
     "AttentionMemory",
@@ -27,6 +28,7 @@ __all__ = [
     "KernelMemory",
     "KernelizedMemory",
     "LayeredMemory",
+    "MemoryImputer",
     "Minima",
     "RandomFeatureMemory",
     "RetrievalResult",

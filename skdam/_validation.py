@@ -101,6 +101,25 @@ def check_rows(
     return rows
 
 
+def gaps_as_nan(X: Any) -> Any:
+    """Return X with None and pandas.NA as NaN, where they hide among objects."""
+    if getattr(X, "isetitem", None):  # a pandas data frame keeps its names
+        frame = X.copy(deep=False)
+        for i in np.flatnonzero([dtype.kind == "O" for dtype in X.dtypes]):
+            frame.isetitem(i, _without_na(X.iloc[:, i].to_numpy(dtype=object)))
+        return frame
+    values = X
+    if isinstance(X, list | tuple) and not any(map(issparse, X)):
+        values = np.asarray(X)
+    is_plain = isinstance(values, np.ndarray) and not isinstance(values, np.ma.MaskedArray)
+    return _without_na(values) if is_plain and values.dtype.kind == "O" else X
+
+
+def _without_na(values: np.ndarray) -> np.ndarray:
+    missing = [value is None or type(value).__name__ == "NAType" for value in values.flat]
+    return np.where(np.reshape(missing, values.shape), np.nan, values)
+
+
 def check_rows_or_csr(
     X: ArrayLike, estimator: BaseEstimator, *, reset: bool = False
 ) -> np.ndarray | csr_array:

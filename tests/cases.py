@@ -16,6 +16,7 @@ from skdam import (
     KernelizedMemory,
     KernelMemory,
     LayeredMemory,
+    MemoryImputer,
     RandomFeatureMemory,
 )
 from skdam.feature_maps import NystroemFeatures, PositiveRandomFeatures, RandomFourierFeatures
@@ -122,6 +123,10 @@ ESTIMATORS = [
     DenseMemoryClassifier(20, max_iter=30, random_state=0),
     DenseMemoryClassifier(10, degree=10, temperature=0.5, max_iter=20, random_state=0),
     DenseMemoryClassifier(9, early_stopping=True, n_iter_no_change=3, max_iter=40, random_state=0),
+    MemoryImputer(),
+    MemoryImputer(EpanechnikovMemory(), completion="retrieve", add_indicator=True),
+    MemoryImputer(GaussianMemory(0.7, n_jobs=2), completion="sample", random_state=0),
+    MemoryImputer(KernelMemory("cosine", "scott"), keep_empty_features=True),
     RandomFourierFeatures(random_state=0),
     RandomFourierFeatures(1, bandwidth=3.0, orthogonal=False, random_state=0),
     PositiveRandomFeatures(7, bandwidth=3.0, random_state=0),
