@@ -16,6 +16,7 @@ from .minima._pipeline import sample_from
 from .minima._sampler import EmergentSampler
 from .minima._search import find_minima
 from .tasks._imputer import MemoryImputer
+from .tasks._novelty import MemoryNoveltyDetector
 
 __all__ = [
     "AttentionMemory",
@@ -29,6 +30,7 @@ __all__ = [
     "KernelizedMemory",
     "LayeredMemory",
     "MemoryImputer",
+    "MemoryNoveltyDetector",
     "Minima",
     "RandomFeatureMemory",
     "RetrievalResult",

@@ -17,6 +17,7 @@ from skdam import (
     KernelMemory,
     LayeredMemory,
     MemoryImputer,
+    MemoryNoveltyDetector,
     RandomFeatureMemory,
 )
 from skdam.feature_maps import NystroemFeatures, PositiveRandomFeatures, RandomFourierFeatures
@@ -127,6 +128,10 @@ ESTIMATORS = [
     MemoryImputer(EpanechnikovMemory(), completion="retrieve", add_indicator=True),
     MemoryImputer(GaussianMemory(0.7, n_jobs=2), completion="sample", random_state=0),
     MemoryImputer(KernelMemory("cosine", "scott"), keep_empty_features=True),
+    MemoryNoveltyDetector(),
+    MemoryNoveltyDetector(GaussianMemory(), alarm_rate=0.2),
+    MemoryNoveltyDetector(EpanechnikovMemory("loo", n_jobs=2), alarm_rate=0.1),
+    MemoryNoveltyDetector(KernelMemory("cosine", bandwidth=2.0, outside="raise"), alarm_rate=0.5),
     RandomFourierFeatures(random_state=0),
     RandomFourierFeatures(1, bandwidth=3.0, orthogonal=False, random_state=0),
     PositiveRandomFeatures(7, bandwidth=3.0, random_state=0),
