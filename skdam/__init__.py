@@ -15,11 +15,13 @@ from .minima._minima import Minima
 from .minima._pipeline import sample_from
 from .minima._sampler import EmergentSampler
 from .minima._search import find_minima
+from .tasks._clustering import BasinClustering
 from .tasks._imputer import MemoryImputer
 from .tasks._novelty import MemoryNoveltyDetector
 
 __all__ = [
     "AttentionMemory",
+    "BasinClustering",
     "BinaryMemory",
     "DenseMemoryClassifier",
     "EmergentSampler",

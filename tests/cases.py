@@ -7,6 +7,7 @@ import numpy as np
 
 from skdam import (
     AttentionMemory,
+    BasinClustering,
     BinaryMemory,
     DenseMemoryClassifier,
     EmergentSampler,
@@ -124,6 +125,10 @@ ESTIMATORS = [
     DenseMemoryClassifier(20, max_iter=30, random_state=0),
     DenseMemoryClassifier(10, degree=10, temperature=0.5, max_iter=20, random_state=0),
     DenseMemoryClassifier(9, early_stopping=True, n_iter_no_change=3, max_iter=40, random_state=0),
+    BasinClustering(),
+    BasinClustering(EpanechnikovMemory("scott", dynamics="flow", outside="raise"), merge_tol=0.3),
+    BasinClustering(GaussianMemory("scott", n_jobs=2), merge_tol=1e-3),
+    BasinClustering(KernelMemory("biweight", "silverman", outside="nan"), merge_tol=1.0),
     MemoryImputer(),
     MemoryImputer(EpanechnikovMemory(), completion="retrieve", add_indicator=True),
     MemoryImputer(GaussianMemory(0.7, n_jobs=2), completion="sample", random_state=0),
