@@ -40,8 +40,8 @@ class MemoryImputer(TransformerMixin, BaseEstimator):
     memory : EpanechnikovMemory, GaussianMemory or KernelMemory, default=None
         The memory, which is cloned; None means ``EpanechnikovMemory(bandwidth="scott")``. Give one
         to search its bandwidth, as ``memory__bandwidth``: good ones lie within half to twice
-        "scott" for means. ("nearest", the memories' default, is much narrower: it completes a row
-        from the one or two rows most like it.)
+        "scott" for means; "nearest", the memories' default, is much narrower, and completes a row
+        from the one or two rows most like it.
     completion : {"mean", "retrieve", "sample"}, default="mean"
         What gaps are filled with:
 
