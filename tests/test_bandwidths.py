@@ -111,6 +111,21 @@ def test_leave_one_out_is_right_where_only_the_own_term_is_large(bandwidth):
     np.testing.assert_allclose(found, left_out(X, np.ones(12), "gaussian", bandwidth), rtol=1e-11)
 
 
+@every_kernel
+def test_leave_one_out_is_in_the_order_given_and_minus_infinity_out_of_reach(name):
+    X, weights = np.array([[9.0], [0.5], [0.0], [1.0], [0.5]]), np.array([2.0, 1.0, 3.0, 0.5, 4.0])
+    memory = KERNEL_MEMORIES[name](bandwidth=1.5).fit(X, sample_weight=weights)
+    found = bandwidths.leave_one_out_log_likelihood(memory)
+    alone = left_out(X[:4], np.array([2.0, 5.0, 3.0, 0.5]), name, 1.5)[[0, 1, 2, 3, 1]]
+    assert np.isneginf(found).tolist() == [name != "gaussian", False, False, False, False]
+    np.testing.assert_allclose(found, alone, rtol=1e-12)
+    assert found.dtype == np.float64
+    with np.errstate(over="raise", divide="raise", invalid="raise"):
+        scaled = KERNEL_MEMORIES[name](bandwidth=1.5e150).fit(X * 1e150, sample_weight=weights)
+        shifted = bandwidths.leave_one_out_log_likelihood(scaled) + np.log(1e150)
+    np.testing.assert_allclose(shifted, alone, rtol=1e-10)
+
+
 @some_kernels
 def test_loo_maximises_the_leave_one_out_likelihood(name):
     X, weights = cloud(12, 2), np.random.default_rng(1).uniform(1, 3, 12)
