@@ -35,6 +35,7 @@ lint: $(VENV)/.lint
 
 doc: $(VENV)/.doc
 	$(bin)/python -m sphinx -W --keep-going -q -b html doc doc/_build/html
+	$(bin)/python doc/check_links.py doc/_build/html
 	@echo "doc/_build/html/index.html"
 
 bench: $(VENV)/.test
