@@ -68,4 +68,6 @@ html_theme_options = {
     "footer_end": ["sphinx-version"],
     "pygments_light_style": "tango",
 }
-html_sidebars = {"index": [], "start": [], "changes": [], "glossary": []}
+#: Pages without pages below them.
+ALONE = ["index", "start", "which_memory", "theory", "exactness", "glossary", "bibliography"]
+html_sidebars = {page: [] for page in [*ALONE, "changes", "contributing"]}
