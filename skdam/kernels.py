@@ -43,6 +43,16 @@ class Kernel(ABC):
         ``beta * bandwidth**2``, the constant that ties the inverse temperature to the bandwidth.
     rate : float or None
         a, if ``k(u) = exp(-a u)``, which is the faster for it: then ``-k' = a k``.
+
+    Examples
+    --------
+    >>> from skdam.kernels import KERNELS
+    >>> for name in ("epanechnikov", "gaussian", "cosine"):
+    ...     kernel = KERNELS[name]
+    ...     print(name, kernel.support, kernel.is_flat, round(kernel.variance(n_features=1), 3))
+    epanechnikov 1.0 True 0.2
+    gaussian inf False 1.0
+    cosine 1.0 False 0.189
     """
 
     support: ClassVar[float]
@@ -75,7 +85,20 @@ class Kernel(ABC):
 
 
 class CompactKernel(Kernel):
-    """A kernel that is 0 from u = 1 on; its functions are called for 0 <= u <= 1 only."""
+    """A kernel that is 0 from u = 1 on; its functions are called for 0 <= u <= 1 only.
+
+    A new one brings `profile`, `slope` and what `Kernel` asks for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.kernels import KERNELS, CompactKernel
+    >>> [name for name, kernel in KERNELS.items() if isinstance(kernel, CompactKernel)]
+    ['epanechnikov', 'biweight', 'triweight', 'cosine']
+    >>> u = np.array([0.0, 0.25, 1.0])
+    >>> KERNELS["biweight"].profile(u), KERNELS["biweight"].slope(u)
+    (array([1.    , 0.5625, 0.    ]), array([2. , 1.5, 0. ]))
+    """
 
     support = 1.0
     curvature = 2.0
@@ -90,7 +113,19 @@ class CompactKernel(Kernel):
 
 
 class UnboundedKernel(Kernel):
-    """A kernel that is positive everywhere, known by its logarithm so that it never underflows."""
+    """A kernel that is positive everywhere, known by its logarithm so that it never underflows.
+
+    A new one brings `log_profile`, `log_slope` and what `Kernel` asks for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.kernels import KERNELS, UnboundedKernel
+    >>> isinstance(KERNELS["gaussian"], UnboundedKernel)
+    True
+    >>> KERNELS["gaussian"].log_profile(np.array([1.0, 1e6]))
+    array([-5.e-01, -5.e+05])
+    """
 
     support = np.inf
 
@@ -164,6 +199,15 @@ class CosineKernel(CompactKernel):
 
     Its integral has a closed form that cancels catastrophically in high dimension, so that it is
     computed by a fixed Gauss-Legendre rule on panels graded towards the rim.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.kernels import CosineKernel
+    >>> CosineKernel().profile(np.array([0.0, 0.25, 1.0])).round(3)
+    array([1.   , 0.707, 0.   ])
+    >>> float(np.exp(CosineKernel().log_integral(n_features=1)).round(6))  # 4 / pi
+    1.27324
     """
 
     is_flat = False
@@ -204,7 +248,19 @@ class CosineKernel(CompactKernel):
 
 @dataclass(frozen=True)
 class GaussianKernel(UnboundedKernel):
-    """``k(u) = exp(-u / 2)``: the log-sum-exp memory; the bandwidth is the standard deviation."""
+    """``k(u) = exp(-u / 2)``: the log-sum-exp memory; the bandwidth is the standard deviation.
+
+    Squared radii in bandwidths are distributed as chi-squared with D degrees of freedom.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.kernels import GaussianKernel
+    >>> float(np.exp(GaussianKernel().log_normaliser(1, bandwidth=2.0)).round(6))  # 2 sqrt(2 pi)
+    5.013257
+    >>> GaussianKernel().curvature, GaussianKernel().variance(n_features=3)
+    (1.0, 1.0)
+    """
 
     curvature = 1.0
     is_flat = False
@@ -239,10 +295,28 @@ KERNELS: dict[str, Kernel] = {
 def find_kernel(kernel: str | Kernel) -> Kernel:
     """Return the kernel of a name, or the kernel itself.
 
+    Parameters
+    ----------
+    kernel : str or Kernel
+        A name in `KERNELS`, or a kernel.
+
+    Returns
+    -------
+    Kernel
+        The kernel.
+
     Raises
     ------
     ValueError
         If it is neither a name in `KERNELS` nor a `Kernel`.
+
+    Examples
+    --------
+    >>> from skdam.kernels import PowerKernel, find_kernel
+    >>> find_kernel("biweight")
+    PowerKernel(power=2)
+    >>> find_kernel(PowerKernel(1.5))
+    PowerKernel(power=1.5)
     """
     if isinstance(kernel, Kernel):
         return kernel

@@ -25,8 +25,30 @@ _HUGE, _FAR = 2.0**50, 2**62
 class Table:
     """Numbers ``mantissa * 2^exponent`` of any size, right to a relative error.
 
-    Integers are known themselves, too; ``largest`` is the largest of them if float64 holds it, else
-    infinity.
+    Sums of integers have the right sign, however large they are and much as they cancel.
+
+    Parameters
+    ----------
+    mantissa : ndarray of shape (n,), float64
+        Each number's mantissa, as `numpy.frexp` returns it.
+    exponent : ndarray of shape (n,), int
+        Its power of two.
+    error : float
+        Bound of the relative error of ``mantissa * 2^exponent``.
+    largest : float, default=inf
+        The largest magnitude of integers of at most 64 bits; infinity otherwise.
+    integers : sequence of int, optional
+        The numbers themselves, if they are integers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.potentials import Table
+    >>> table = Table.of([1, 10**400])
+    >>> table.plain
+    array([ 1., inf])
+    >>> table.signs_of_sums(np.array([[1, 1], [1, 0]]), np.array([[1, -1], [-1, 1]]))
+    array([ 0., -1.])
     """
 
     mantissa: Floats
@@ -108,6 +130,15 @@ class Tables:
         2 F(h) - F(h + 2) - F(h - 2).
     factor : tuple of (float, int)
         What that positive factor has divided them by, as a mantissa and a power of two.
+
+    Examples
+    --------
+    >>> from skdam.potentials import RectifiedPower
+    >>> tables = RectifiedPower(degree=2).tables(n_features=3)
+    >>> tables.value.plain  # at h = -3, ..., 3
+    array([0., 0., 0., 0., 1., 4., 9.])
+    >>> tables.turn.plain
+    array([ 0.,  0.,  1.,  4.,  9., 16., 24.])
     """
 
     value: Table
@@ -119,7 +150,21 @@ class Tables:
 
 
 class Interaction(ABC):
-    """F, the share of a memory in minus the energy, as a function of its overlap with a state."""
+    """F, the share of a memory in minus the energy, as a function of its overlap with a state.
+
+    An overlap of N spins is an integer from -N to N. A new interaction brings two properties and
+    its `Tables`; `skdam.energies.BinaryEnergy` takes it from there.
+
+    Examples
+    --------
+    >>> from skdam.potentials import INTERACTIONS
+    >>> for name, make in INTERACTIONS.items():
+    ...     F = make(3, 1.0)
+    ...     print(name, F.is_convex, F.is_even)
+    power False False
+    rectified True False
+    exponential True False
+    """
 
     @property
     @abstractmethod
@@ -138,7 +183,19 @@ class Interaction(ABC):
 
 @dataclass(frozen=True)
 class Power(Interaction):
-    """F(h) = h^n."""
+    """F(h) = h^n, of which an even n takes a pattern and its negative for the same.
+
+    Parameters
+    ----------
+    degree : int
+        The degree n, at least 1.
+
+    Examples
+    --------
+    >>> from skdam.potentials import Power
+    >>> Power(degree=3).tables(n_features=2).value.plain  # at h = -2, ..., 2
+    array([-8., -1.,  0.,  1.,  8.])
+    """
 
     degree: int
 
@@ -159,7 +216,19 @@ class Power(Interaction):
 
 @dataclass(frozen=True)
 class RectifiedPower(Interaction):
-    """F(h) = max(h, 0)^n."""
+    """F(h) = max(h, 0)^n: memories that a state disagrees with have no say.
+
+    Parameters
+    ----------
+    degree : int
+        The degree n, at least 1.
+
+    Examples
+    --------
+    >>> from skdam.potentials import RectifiedPower
+    >>> RectifiedPower(degree=3).tables(n_features=2).value.plain  # at h = -2, ..., 2
+    array([0., 0., 0., 1., 8.])
+    """
 
     degree: int
 
@@ -180,7 +249,19 @@ class RectifiedPower(Interaction):
 
 @dataclass(frozen=True)
 class Exponential(Interaction):
-    """F(h) = exp(beta h)."""
+    """F(h) = exp(beta h), under which the number of memories can grow exponentially with N.
+
+    Parameters
+    ----------
+    beta : float
+        The inverse temperature, > 0.
+
+    Examples
+    --------
+    >>> from skdam.potentials import Exponential
+    >>> Exponential(beta=0.5).tables(n_features=2).value.plain.round(3)  # at h = -2, ..., 2
+    array([0.368, 0.607, 1.   , 1.649, 2.718])
+    """
 
     beta: float
 

@@ -13,7 +13,18 @@ from .._math import Floats
 class VisibleLagrangian(ABC):
     """L of the visible neurons' potentials v, one state a row; their activities are g = L'(v).
 
-    A new one brings these four methods, and `LayeredEnergy` takes it; so with hidden neurons.
+    A new one brings these four methods, and `skdam.energies.LayeredEnergy` takes it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.potentials import HalfSquare, Length, LogCosh
+    >>> v = np.array([[0.3, 0.4]])
+    >>> for lagrangian in (LogCosh(), HalfSquare(), Length()):
+    ...     print(lagrangian, lagrangian.activity(v)[0].round(2))
+    LogCosh() [0.29 0.38]
+    HalfSquare() [0.3 0.4]
+    Length() [0.6 0.8]
     """
 
     @abstractmethod
@@ -118,7 +129,23 @@ class Length(VisibleLagrangian):
 
 
 class HiddenLagrangian(ABC):
-    """L of the hidden neurons' potentials h, one for each memory; activities are f = L'(h)."""
+    """L of the hidden neurons' potentials h, one for each memory; activities are f = L'(h).
+
+    A new one brings these two methods, and `skdam.energies.LayeredEnergy` takes it. Where L is
+    convex, the energy never rises.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.potentials import HiddenLagrangian
+    >>> class Softplus(HiddenLagrangian):
+    ...     def activity(self, H):
+    ...         return 1.0 / (1.0 + np.exp(-H))
+    ...     def value(self, H):
+    ...         return np.logaddexp(0.0, H).sum(axis=1)
+    >>> Softplus().activity(np.zeros((1, 2)))
+    array([[0.5, 0.5]])
+    """
 
     @abstractmethod
     def activity(self, H: Floats) -> Floats:

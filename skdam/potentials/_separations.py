@@ -23,6 +23,17 @@ class Separation(ABC):
     ----------
     .. [1] S. Santos, V. Niculae, D. McNamee, A. F. T. Martins, "Sparse and Structured Hopfield
        Networks", 2024, arXiv:2402.13725.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.potentials import SEPARATIONS
+    >>> scores = np.array([[0.0, -0.5, -2.0]])
+    >>> for name, separation in SEPARATIONS.items():
+    ...     print(name, separation.attention(scores)[0].round(2))
+    softmax [0.57 0.35 0.08]
+    sparsemax [0.75 0.25 0.  ]
+    entmax15 [0.67 0.33 0.  ]
     """
 
     #: Best scores this far above all others take all of the attention.
@@ -39,7 +50,15 @@ class Separation(ABC):
 
 @dataclass(frozen=True)
 class Softmax(Separation):
-    """Log-sum-exp (Shannon's entropy, alpha = 1): every memory gets something."""
+    """Log-sum-exp (Shannon's entropy, alpha = 1): every memory gets something.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.potentials import Softmax
+    >>> Softmax().attention(np.array([[0.0, -0.5, -2.0]])).round(2)
+    array([[0.57, 0.35, 0.08]])
+    """
 
     margin = np.inf
 
@@ -81,7 +100,18 @@ class _Sparse(Separation):
 
 @dataclass(frozen=True)
 class Sparsemax(_Sparse):
-    """The projection on the simplex (Gini's entropy, alpha = 2): p = max(z - tau, 0)."""
+    """The projection on the simplex (Gini's entropy, alpha = 2): p = max(z - tau, 0).
+
+    Here tau is what makes the attention sum to 1. A score that leads by 1 takes all of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.potentials import Sparsemax
+    >>> Sparsemax().attention(np.array([[0.0, -0.5, -2.0], [0.0, -1.0, -1.0]]))
+    array([[0.75, 0.25, 0.  ],
+           [1.  , 0.  , 0.  ]])
+    """
 
     margin, power = 1.0, 1.0
 
@@ -101,7 +131,18 @@ class Sparsemax(_Sparse):
 
 @dataclass(frozen=True)
 class Entmax15(_Sparse):
-    """Between the two (Tsallis' entropy, alpha = 1.5): p = max(z / 2 - tau, 0)^2."""
+    """Between the two (Tsallis' entropy, alpha = 1.5): p = max(z / 2 - tau, 0)^2.
+
+    Here tau is what makes the attention sum to 1. A score that leads by 2 takes all of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.potentials import Entmax15
+    >>> Entmax15().attention(np.array([[0.0, -0.5, -2.0], [0.0, -2.0, -2.0]])).round(2)
+    array([[0.67, 0.33, 0.  ],
+           [1.  , 0.  , 0.  ]])
+    """
 
     margin, power = 2.0, 0.5
 
