@@ -42,6 +42,16 @@ class BinaryEnergy:
         The same, transposed.
     tables : Tables
         F at all overlaps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.energies import BinaryEnergy
+    >>> from skdam.potentials import Power
+    >>> energy = BinaryEnergy.of(np.array([[1, 1, 1], [1, -1, -1]]), Power(3))
+    >>> states = np.array([[1.0, 1.0, 1.0], [1.0, 1.0, -1.0]])
+    >>> energy.value(states), energy.is_stable(states)
+    (array([-26.,  -2.]), array([ True, False]))
     """
 
     spins: np.ndarray

@@ -37,12 +37,18 @@ class KernelEnergy(SumEnergy):
     patterns : Patterns
         The memories and their positive weights, measured in the bandwidth.
     kernel : Kernel
+        The kernel, as in `skdam.kernels.KERNELS`.
     bandwidth : float
-        r, in data units.
+        The radius r, in data units.
     epsilon : float, default=0.0
         The constant inside the logarithm; it bounds the energy off the support.
     algorithm : str, default="auto"
         Back end of the radius search; it changes no result.
+
+    References
+    ----------
+    B. Hoover, Z. Shi, K. Balasubramanian, D. Krotov, P. Ram, "Dense Associative Memory with
+    Epanechnikov Energy", 2025, arXiv:2506.10801.
 
     Examples
     --------
@@ -52,11 +58,6 @@ class KernelEnergy(SumEnergy):
     >>> energy = KernelEnergy.of(np.array([[0.0], [4.0]]), np.ones(2), KERNELS["epanechnikov"], 2.0)
     >>> energy.value(np.array([[0.0], [2.0]]))
     array([ 0., inf])
-
-    References
-    ----------
-    B. Hoover, Z. Shi, K. Balasubramanian, D. Krotov, P. Ram, "Dense Associative Memory with
-    Epanechnikov Energy", 2025, arXiv:2506.10801.
     """
 
     patterns: Patterns

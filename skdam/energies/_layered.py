@@ -33,10 +33,13 @@ class LayeredEnergy:
     Parameters
     ----------
     memories : ndarray of shape (K, D), float64
+        The synapses, one row for each hidden neuron.
     visible : VisibleLagrangian
+        The Lagrangian of the visible neurons.
     hidden : HiddenLagrangian
+        The Lagrangian of the hidden neurons.
     tau_visible, tau_hidden : float
-        Time constants.
+        Time constants of the two layers, > 0, in the unit of time.
 
     Examples
     --------
@@ -44,6 +47,7 @@ class LayeredEnergy:
 
     >>> import numpy as np
     >>> from skdam.dynamics import ode
+    >>> from skdam.energies import LayeredEnergy
     >>> from skdam.potentials import LogCosh, LogSumExp
     >>> energy = LayeredEnergy(3.0 * np.eye(2), LogCosh(), LogSumExp(beta=2.0), 1.0, 0.1)
     >>> start, none = energy.adiabatic(np.array([[0.5, 0.1]])), np.zeros((1, 2))
@@ -103,7 +107,27 @@ class LayeredEnergy:
 
 @dataclass(frozen=True, eq=False)
 class LayeredFlow:
-    """Rows of neurons in motion, each under its own input current."""
+    """Rows of neurons in motion, each under its own input current.
+
+    It is what `skdam.dynamics.ode` integrates; `LayeredEnergy.flow` makes it.
+
+    Parameters
+    ----------
+    energy : LayeredEnergy
+        The energy that falls along the flow.
+    current : ndarray of shape (n, D)
+        Input currents of the visible neurons, one row for each state that `ode` starts from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.energies import LayeredEnergy
+    >>> from skdam.potentials import HalfSquare, LogSumExp
+    >>> energy = LayeredEnergy(3.0 * np.eye(2), HalfSquare(), LogSumExp(beta=2.0), 1.0, 0.1)
+    >>> flow = energy.flow(np.array([[0.0, 0.5]]))
+    >>> flow.velocity(np.array([0]), np.array([[3.0, 0.5, 9.0, 1.5]])).round(3) + 0.0
+    array([[0., 0., 0., 0.]])
+    """
 
     energy: LayeredEnergy
     current: Floats

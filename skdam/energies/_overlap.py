@@ -30,9 +30,25 @@ class OverlapEnergy:
     Parameters
     ----------
     memories : ndarray of shape (K, D), float64
+        The memories, one a row.
     similarity : Similarity
+        How a state is compared to them, bound to the same memories.
     separation : Separation
+        How scores become shares, as in `skdam.potentials.SEPARATIONS`.
     beta : float
+        Inverse temperature, > 0, in units of 1 / similarity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.energies import SIMILARITIES, OverlapEnergy
+    >>> from skdam.potentials import SEPARATIONS
+    >>> memories, beta = np.eye(2), 4.0
+    >>> dot = SIMILARITIES["dot"](memories, beta)
+    >>> energy = OverlapEnergy(memories, dot, SEPARATIONS["sparsemax"], beta)
+    >>> energy.step(np.array([[0.6, 0.4], [0.9, 0.1]])).round(3)
+    array([[0.9, 0.1],
+           [1. , 0. ]])
     """
 
     memories: Floats

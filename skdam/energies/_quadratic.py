@@ -28,13 +28,22 @@ class QuadraticEnergy:
     Parameters
     ----------
     couplings : ndarray of shape (N, N), float64
-        W.
+        The symmetric matrix W, its diagonal 0.
     rounded : ndarray of shape (N, N), float64
-        N W in that unit: integers.
+        The product N W in that unit: integers.
     tie : ndarray of shape (N,), float64
         Fields up to it are ties.
     unit : float
         What fields are multiples of.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.energies import QuadraticEnergy
+    >>> energy = QuadraticEnergy.of(np.array([[0.0, 1.0], [1.0, 0.0]]))  # two spins that agree
+    >>> states = np.array([[1.0, 1.0], [1.0, -1.0]])
+    >>> energy.value(states), energy.is_stable(states)
+    (array([-1.,  1.]), array([ True, False]))
     """
 
     couplings: Floats

@@ -21,7 +21,20 @@ _HUGE = 900
 
 
 class Similarity(ABC):
-    """Scores of queries against memories."""
+    """Scores of queries against memories: the larger, the more alike.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.energies import SIMILARITIES
+    >>> memories, query = np.array([[0.0, 2.0], [3.0, 0.0]]), np.array([[1.0, 1.0]])
+    >>> for name in ("cosine", "dot", "manhattan"):
+    ...     scores, exponent = SIMILARITIES[name](memories, 1.0).scores(query)
+    ...     print(name, np.ldexp(scores, exponent)[0].round(3))
+    cosine [0.707 0.707]
+    dot [2. 3.]
+    manhattan [-2. -3.]
+    """
 
     @abstractmethod
     def scores(self, X: Floats) -> tuple[Floats, Integers]:
@@ -67,7 +80,21 @@ class Dot(Similarity):
 class Cosine(Similarity):
     """The cosine of the angle between W xi and W x; that with a row of zeros is 0.
 
-    W = None stands for the identity; `patterns` holds ``W xi / |W xi|``.
+    Parameters
+    ----------
+    patterns : ndarray of shape (K, M), float64
+        The directions of the memories, ``W xi / |W xi|``.
+    linear_map : ndarray of shape (M, D), float64, or None
+        The map W; None stands for the identity.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.energies import Cosine
+    >>> cosine = Cosine.of(np.array([[3.0, 0.0], [0.0, 2.0]]))
+    >>> cosine.scores(np.array([[1.0, 1.0], [0.0, -5.0]]))[0].round(3)
+    array([[ 0.707,  0.707],
+           [ 0.   , -1.   ]])
     """
 
     patterns: Floats
@@ -149,7 +176,28 @@ SIMILARITIES: dict[str, Callable[[Floats, float], Similarity]] = {
 
 
 def directions(X: Floats, linear_map: Floats | None = None) -> Floats:
-    """Return W x / |W x| for each row; one of zeros, but for rounding, is one of zeros."""
+    """Return ``W x / |W x|`` for each row; one of zeros, but for rounding, is one of zeros.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, D), float64
+        Rows, of any size that float64 holds.
+    linear_map : ndarray of shape (M, D), float64, optional
+        The map W; by default the identity.
+
+    Returns
+    -------
+    ndarray of shape (n, M), float64
+        Rows of length 1, or of zeros.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.energies import directions
+    >>> directions(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    array([[0.6, 0.8],
+           [0. , 0. ]])
+    """
     rows = _row_units(X)[0]
     least = _TINY
     if linear_map is not None:

@@ -57,11 +57,21 @@ class VotingEnergy:
     patterns : ndarray of shape (K, N + A), float64
         Memories, and their class units after them, in [-1, 1].
     n_classes : int
-        A.
+        Number of classes A.
     scale : float
-        T.
+        The temperature T, > 0, in units of overlaps.
     degree : int
-        n.
+        Degree n of F, at least 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.energies import VotingEnergy
+    >>> patterns = np.array([[1.0, 1.0, 1.0, -1.0], [-1.0, -1.0, -1.0, 1.0]])
+    >>> energy = VotingEnergy(patterns, n_classes=2, scale=4.0, degree=2)
+    >>> energy.evidence(np.array([[1.0, 0.5], [-1.0, -1.0]]))
+    array([[ 0.625, -0.125],
+           [-0.25 ,  0.75 ]])
     """
 
     patterns: Floats
