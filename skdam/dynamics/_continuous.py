@@ -53,6 +53,8 @@ def fixed_point(
     Parameters
     ----------
     energy : object with ``step(X)`` and ``bandwidth``
+        What is descended: a function that returns the next states, and the length, in data units,
+        that steps are measured in.
     X : ndarray of shape (n, D), float64
         Starts.
     max_iter : int
@@ -69,6 +71,20 @@ def fixed_point(
     Returns
     -------
     Settled
+        `converged` tells which rows stopped within `max_iter` steps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.dynamics import fixed_point
+    >>> from skdam.energies import KernelEnergy
+    >>> from skdam.kernels import KERNELS
+    >>> memories, kernel = np.array([[0.0], [1.0], [4.0]]), KERNELS["epanechnikov"]
+    >>> energy = KernelEnergy.of(memories, np.ones(3), kernel, bandwidth=2.0)
+    >>> fixed_point(energy, np.array([[-1.5]]), max_iter=9, tol=0.0, record=True).trajectory()
+    [array([[-1.5],
+           [ 0. ],
+           [ 0.5]])]
     """
 
     def advance(live: np.ndarray, before: np.ndarray) -> Advanced:
@@ -96,6 +112,8 @@ def gradient_flow(
     Parameters
     ----------
     flow : object with ``members(X)`` and ``next_event(live, X, inside, held)``
+        What moves the rows, as `skdam.energies.KernelEnergy.flow` returns it: functions that tell
+        which memories pull on a state, and where the state gets to before others do.
     X : ndarray of shape (n, D), float64
         Starts.
     max_iter : int
@@ -108,6 +126,21 @@ def gradient_flow(
     Returns
     -------
     Settled
+        `converged` tells which rows reached their limit within `max_iter` events.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.dynamics import gradient_flow
+    >>> from skdam.energies import KernelEnergy
+    >>> from skdam.kernels import KERNELS
+    >>> memories, kernel = np.array([[0.0], [1.0], [4.0]]), KERNELS["epanechnikov"]
+    >>> energy = KernelEnergy.of(memories, np.ones(3), kernel, bandwidth=2.0)
+    >>> X = np.array([[-1.5]])
+    >>> gradient_flow(energy.flow(len(X)), X, max_iter=9, record=True).trajectory()
+    [array([[-1.5],
+           [-1. ],
+           [ 0.5]])]
     """
     inside = flow.members(X)
 

@@ -41,6 +41,8 @@ def asynchronous(
     Parameters
     ----------
     energy : object with ``fields``, ``falls`` and ``flip``
+        What is descended: functions that return the fields of each state, tell from them whose
+        flip lowers the energy, and update them after flips.
     X : ndarray of shape (n, N), float64
         Starts, of +-1.
     order : ndarray of shape (N,), int
@@ -54,6 +56,16 @@ def asynchronous(
     -------
     Settled
         `n_iter` counts flips.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.dynamics import asynchronous
+    >>> from skdam.energies import QuadraticEnergy
+    >>> energy = QuadraticEnergy.of(np.array([[0.0, 1.0], [1.0, 0.0]]))  # two spins that agree
+    >>> settled = asynchronous(energy, np.array([[1.0, -1.0]]), np.array([0, 1]), max_iter=10)
+    >>> settled.state, settled.n_iter
+    (array([[-1., -1.]]), array([1]))
     """
     state, n = X.copy(), len(X)
     fields, n_iter = energy.fields(state), np.zeros(n, dtype=np.intp)
@@ -90,6 +102,7 @@ def synchronous(
     Parameters
     ----------
     energy : object with ``step``
+        What is descended: a function that returns the next states.
     X : ndarray of shape (n, N), float64
         Starts, of +-1.
     max_iter : int
@@ -101,6 +114,16 @@ def synchronous(
     -------
     Settled
         `cycling` tells which states came back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.dynamics import synchronous
+    >>> from skdam.energies import QuadraticEnergy
+    >>> energy = QuadraticEnergy.of(np.array([[0.0, 1.0], [1.0, 0.0]]))  # two spins that agree
+    >>> settled = synchronous(energy, np.array([[1.0, -1.0], [1.0, 1.0]]), max_iter=10)
+    >>> settled.cycling, settled.converged  # each of the first takes the other's place, for ever
+    (array([ True, False]), array([False,  True]))
     """
     state, live = X.copy(), np.arange(len(X))
     n_iter = np.zeros(len(X), dtype=np.intp)

@@ -71,6 +71,9 @@ def ode(
     Parameters
     ----------
     flow : object with ``velocity(rows, Y)``, ``gap(rows, Y)``, ``units(Y)`` and ``longest_step``
+        The equation, as `skdam.energies.LayeredEnergy.flow` returns it: functions that return dy/dt
+        of some rows, how far each coordinate is from rest, and the unit of its errors; and the
+        longest step that does not keep a row from coming to rest.
     Y : ndarray of shape (n, m), float64
         Starts, at time 0.
     max_time : float
@@ -90,6 +93,22 @@ def ode(
     ----------
     .. [1] J. R. Dormand, P. J. Prince, "A family of embedded Runge-Kutta formulae", Journal of
        Computational and Applied Mathematics 6, 1980.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from types import SimpleNamespace
+    >>> from skdam.dynamics import ode
+    >>> decay = SimpleNamespace(
+    ...     velocity=lambda rows, Y: -Y,
+    ...     gap=lambda rows, Y: Y,
+    ...     units=np.ones_like,
+    ...     longest_step=1.0,
+    ... )
+    >>> settled = ode(decay, np.array([[1.0], [0.0]]), max_time=1.0, rtol=1e-8, atol=1e-8)
+    >>> settled.state.round(6), settled.converged  # exp(-1) has not come to rest
+    (array([[0.367879],
+           [0.      ]]), array([False,  True]))
     """
 
     def tolerance(states: Floats) -> Floats:

@@ -46,6 +46,18 @@ class RetrievalResult:
     times : list of ndarray of shape (n_iter + 1,), or None
         When the flow ``dx/dt = -grad E`` passes them, with ``record=True`` and ``dynamics="flow"``:
         from 0 on, and to infinity if the state moves at all: a limit is only approached.
+
+    Examples
+    --------
+    >>> from skdam import EpanechnikovMemory
+    >>> memory = EpanechnikovMemory(bandwidth=2.0).fit([[0.0], [1.0], [4.0]])
+    >>> result = memory.retrieve([[0.2], [3.0], [9.0]])
+    >>> result  # the last query is off the support, and starts from the nearest memory
+    RetrievalResult(3 queries: 3 converged, 2 in_support, 2 recalled)
+    >>> result.recalled
+    array([-1,  2,  2])
+    >>> result.members.toarray()[0]  # no memory, but the mean of two
+    array([0.5, 0.5, 0. ])
     """
 
     state: np.ndarray
@@ -85,8 +97,30 @@ class RetrievalResult:
 class Settled:
     """Where a loop ended: states, steps taken, whether it stopped by itself.
 
-    With a record, `history` holds for the start and each step which rows moved, and where to, and
-    `durations` how long that took. `cycling` tells which rows would go round for ever.
+    Attributes
+    ----------
+    state : ndarray of shape (n, D)
+        The states at the end.
+    n_iter : ndarray of shape (n,), int
+        Number of steps that moved each row.
+    converged : ndarray of shape (n,), bool
+        Whether each stopped by itself.
+    history : list of (rows, states)
+        For the start and each step, which rows moved and where to; empty without a record.
+    durations : list of ndarray
+        How long each of these took, for each of the rows; always 1 for spins.
+    cycling : ndarray of shape (n,), bool, or None
+        Which rows would go round for ever; None where that is not looked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.dynamics import synchronous
+    >>> from skdam.energies import QuadraticEnergy
+    >>> energy = QuadraticEnergy.of(np.array([[0.0, 1.0], [1.0, 0.0]]))
+    >>> settled = synchronous(energy, np.array([[1.0, 1.0]]), max_iter=10, record=True)
+    >>> settled.n_iter, settled.converged, settled.trajectory()
+    (array([0]), array([ True]), [array([[1., 1.]])])
     """
 
     state: np.ndarray
