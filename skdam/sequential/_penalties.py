@@ -55,7 +55,19 @@ class L2(_Penalty):
     Parameters
     ----------
     strength : float, default=1.0
-        Lambda, beside the loss summed over a batch.
+        The factor lambda >= 0 of the penalty, beside the loss summed over a batch.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skdam import DenseMemoryClassifier
+    >>> from skdam.datasets import make_permuted_tasks
+    >>> from skdam.sequential import L2, learn_sequentially
+    >>> tasks = make_permuted_tasks(*load_wine(return_X_y=True), n_tasks=2, random_state=0)
+    >>> classifier = DenseMemoryClassifier(20, temperature=0.35, max_iter=40, random_state=0)
+    >>> learned = learn_sequentially(classifier, tasks, L2(strength=100.0))
+    >>> bool(learned.forgetting < learn_sequentially(classifier, tasks).forgetting)
+    True
     """
 
     def importance(self, learner: Learner, task: Task) -> np.ndarray:
@@ -72,7 +84,19 @@ class EWC(_Penalty):
     Parameters
     ----------
     strength : float, default=100.0
-        Lambda, beside the loss summed over a batch.
+        The factor lambda >= 0 of the penalty, beside the loss summed over a batch.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skdam import DenseMemoryClassifier
+    >>> from skdam.datasets import make_permuted_tasks
+    >>> from skdam.sequential import EWC, learn_sequentially
+    >>> tasks = make_permuted_tasks(*load_wine(return_X_y=True), n_tasks=2, random_state=0)
+    >>> classifier = DenseMemoryClassifier(20, temperature=0.35, max_iter=40, random_state=0)
+    >>> learned = learn_sequentially(classifier, tasks, EWC())
+    >>> bool(learned.forgetting < learn_sequentially(classifier, tasks).forgetting)
+    True
     """
 
     strength: float = 100.0
@@ -92,7 +116,19 @@ class MAS(_Penalty):
     Parameters
     ----------
     strength : float, default=100.0
-        Lambda, beside the loss summed over a batch.
+        The factor lambda >= 0 of the penalty, beside the loss summed over a batch.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skdam import DenseMemoryClassifier
+    >>> from skdam.datasets import make_permuted_tasks
+    >>> from skdam.sequential import MAS, learn_sequentially
+    >>> tasks = make_permuted_tasks(*load_wine(return_X_y=True), n_tasks=2, random_state=0)
+    >>> classifier = DenseMemoryClassifier(20, temperature=0.35, max_iter=40, random_state=0)
+    >>> learned = learn_sequentially(classifier, tasks, MAS(strength=1000.0))
+    >>> bool(learned.forgetting < learn_sequentially(classifier, tasks).forgetting)
+    True
     """
 
     strength: float = 100.0
@@ -115,7 +151,19 @@ class SI(_Penalty):
     Parameters
     ----------
     strength : float, default=30.0
-        Lambda, beside the loss summed over a batch.
+        The factor lambda >= 0 of the penalty, beside the loss summed over a batch.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skdam import DenseMemoryClassifier
+    >>> from skdam.datasets import make_permuted_tasks
+    >>> from skdam.sequential import SI, learn_sequentially
+    >>> tasks = make_permuted_tasks(*load_wine(return_X_y=True), n_tasks=2, random_state=0)
+    >>> classifier = DenseMemoryClassifier(20, temperature=0.35, max_iter=40, random_state=0)
+    >>> learned = learn_sequentially(classifier, tasks, SI())
+    >>> bool(learned.forgetting < learn_sequentially(classifier, tasks).forgetting)
+    True
     """
 
     strength: float = 30.0

@@ -25,6 +25,20 @@ class Retention:
         ``[k, j]`` is the accuracy on task j after learning task k; j > k are tasks to come.
     classifier : DenseMemoryClassifier
         As it is after the last task.
+
+    Examples
+    --------
+    Three tasks, of which the first is forgotten in part:
+
+    >>> import numpy as np
+    >>> from skdam import DenseMemoryClassifier
+    >>> from skdam.sequential import Retention
+    >>> accuracy = np.array([[0.9, 0.1, 0.1], [0.7, 0.9, 0.2], [0.5, 0.8, 0.9]])
+    >>> retention = Retention(accuracy, DenseMemoryClassifier())
+    >>> retention
+    Retention(3 tasks: average accuracy 0.73, forgetting 0.25)
+    >>> round(retention.plasticity, 2), round(retention.backward_transfer, 2)
+    (0.9, -0.25)
     """
 
     accuracy_matrix: np.ndarray
@@ -82,6 +96,7 @@ def learn_sequentially(
     Returns
     -------
     Retention
+        The accuracy on each task after each, and the classifier that has learned them all.
 
     Raises
     ------

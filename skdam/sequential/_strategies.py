@@ -14,7 +14,18 @@ from ..memories._training import Learner, Task
 class Strategy(ABC):
     """What a strategy does: before a task, at each step, and after a task.
 
-    A strategy is used for one sequence: `learn_sequentially` works on a copy.
+    A strategy is used for one sequence: `learn_sequentially` works on a copy. A new one brings
+    these four methods, or changes some of another's.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from skdam.sequential import Naive, Strategy
+    >>> class Blurred(Naive):
+    ...     def replay(self, batch, rng):
+    ...         return replace(batch, rows=batch.rows + rng.normal(0.0, 0.1, batch.rows.shape))
+    >>> isinstance(Blurred(), Strategy)
+    True
     """
 
     @abstractmethod
@@ -36,7 +47,22 @@ class Strategy(ABC):
 
 @dataclass
 class Naive(Strategy):
-    """Learn each task as if there were no others."""
+    """Learn each task as if there were no others.
+
+    What it forgets is what the other strategies are measured by.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skdam import DenseMemoryClassifier
+    >>> from skdam.datasets import make_permuted_tasks
+    >>> from skdam.sequential import Naive, learn_sequentially
+    >>> tasks = make_permuted_tasks(*load_wine(return_X_y=True), n_tasks=2, random_state=0)
+    >>> classifier = DenseMemoryClassifier(20, temperature=0.35, max_iter=40, random_state=0)
+    >>> learned = learn_sequentially(classifier, tasks, Naive())
+    >>> bool(learned.forgetting > 0.3)
+    True
+    """
 
     def begin(self, learner: Learner, rng: np.random.RandomState) -> None:
         """Nothing."""
@@ -80,6 +106,18 @@ class Rehearsal(_Replaying):
     ----------
     n_samples : int, default=200
         Rows that are kept of each task.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skdam import DenseMemoryClassifier
+    >>> from skdam.datasets import make_permuted_tasks
+    >>> from skdam.sequential import Rehearsal, learn_sequentially
+    >>> tasks = make_permuted_tasks(*load_wine(return_X_y=True), n_tasks=2, random_state=0)
+    >>> classifier = DenseMemoryClassifier(20, temperature=0.35, max_iter=40, random_state=0)
+    >>> learned = learn_sequentially(classifier, tasks, Rehearsal(n_samples=50))
+    >>> bool(learned.forgetting < learn_sequentially(classifier, tasks).forgetting)
+    True
     """
 
     def begin(self, learner: Learner, rng: np.random.RandomState) -> None:
@@ -99,6 +137,18 @@ class Pseudorehearsal(_Replaying):
     ----------
     n_samples : int, default=200
         Random rows, evenly over [-1, 1].
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skdam import DenseMemoryClassifier
+    >>> from skdam.datasets import make_permuted_tasks
+    >>> from skdam.sequential import Pseudorehearsal, learn_sequentially
+    >>> tasks = make_permuted_tasks(*load_wine(return_X_y=True), n_tasks=2, random_state=0)
+    >>> classifier = DenseMemoryClassifier(20, temperature=0.35, max_iter=40, random_state=0)
+    >>> learned = learn_sequentially(classifier, tasks, Pseudorehearsal())
+    >>> bool(learned.forgetting < learn_sequentially(classifier, tasks).forgetting)
+    True
     """
 
     _has_learned: bool = field(default=False, repr=False)
@@ -146,6 +196,18 @@ class GEM(_Projecting):
     ----------
     n_samples : int, default=200
         Rows that are kept of each task.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skdam import DenseMemoryClassifier
+    >>> from skdam.datasets import make_permuted_tasks
+    >>> from skdam.sequential import GEM, learn_sequentially
+    >>> tasks = make_permuted_tasks(*load_wine(return_X_y=True), n_tasks=2, random_state=0)
+    >>> classifier = DenseMemoryClassifier(20, temperature=0.35, max_iter=40, random_state=0)
+    >>> learned = learn_sequentially(classifier, tasks, GEM())
+    >>> bool(learned.forgetting < learn_sequentially(classifier, tasks).forgetting)
+    True
     """
 
     def gradient(self, learner: Learner, gradient: np.ndarray) -> np.ndarray:
@@ -165,6 +227,18 @@ class AGEM(_Projecting):
     ----------
     n_samples : int, default=200
         Rows that are kept of each task.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from skdam import DenseMemoryClassifier
+    >>> from skdam.datasets import make_permuted_tasks
+    >>> from skdam.sequential import AGEM, learn_sequentially
+    >>> tasks = make_permuted_tasks(*load_wine(return_X_y=True), n_tasks=2, random_state=0)
+    >>> classifier = DenseMemoryClassifier(20, temperature=0.35, max_iter=40, random_state=0)
+    >>> learned = learn_sequentially(classifier, tasks, AGEM())
+    >>> bool(learned.forgetting < learn_sequentially(classifier, tasks).forgetting)
+    True
     """
 
     def gradient(self, learner: Learner, gradient: np.ndarray) -> np.ndarray:
