@@ -5,7 +5,7 @@ Every rule is equivariant: scaling the data scales the bandwidth.  Weights are f
 
 from __future__ import annotations  # help() then shows ArrayLike, not its expansion
 
-from typing import Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,7 +20,6 @@ from .kernels import KERNELS, Kernel, find_kernel
 
 __all__ = [
     "RULES",
-    "KernelModel",
     "bandwidth_from_beta",
     "beta_from_bandwidth",
     "choose_bandwidth",
@@ -41,12 +40,6 @@ LOO_ERROR = 1e-9
 SHORTEST = 1e-150
 
 
-class KernelModel(Protocol):
-    """A fitted kernel memory, as seen from here."""
-
-    def _energy(self) -> KernelEnergy: ...
-
-
 def bandwidth_from_beta(beta: ArrayLike, kernel: str | Kernel = "epanechnikov") -> float | Floats:
     """Return the bandwidth of an inverse temperature, ``sqrt(2 / beta)``; Gaussian ``beta**-0.5``.
 
@@ -55,11 +48,12 @@ def bandwidth_from_beta(beta: ArrayLike, kernel: str | Kernel = "epanechnikov") 
     beta : float or array of floats
         Inverse temperature, > 0, in 1 / (data units)^2.
     kernel : str or Kernel, default="epanechnikov"
+        A name in `skdam.kernels.KERNELS`, or a kernel.
 
     Returns
     -------
-    bandwidth : float or ndarray
-        In data units.
+    float or ndarray
+        Bandwidth, in data units.
 
     Raises
     ------
@@ -87,11 +81,12 @@ def beta_from_bandwidth(
     bandwidth : float or array of floats
         In data units, > 0.
     kernel : str or Kernel, default="epanechnikov"
+        A name in `skdam.kernels.KERNELS`, or a kernel.
 
     Returns
     -------
-    beta : float or ndarray
-        inf or 0 where 1 / bandwidth^2 is not representable.
+    float or ndarray
+        In 1 / (data units)^2; inf or 0 where 1 / bandwidth^2 is not representable.
 
     Raises
     ------
@@ -113,7 +108,8 @@ def beta_from_bandwidth(
 def preserved_fraction(X: ArrayLike, bandwidth: float) -> float:
     """Return the share of the distinct rows that stay exact minima of the Epanechnikov energy.
 
-    A stored row is a minimum exactly if its nearest neighbour is farther than the bandwidth.
+    A stored row is a minimum exactly if its nearest neighbour is farther than the bandwidth
+    (Hoover et al. 2025, arXiv:2506.10801).
 
     Parameters
     ----------
@@ -137,10 +133,6 @@ def preserved_fraction(X: ArrayLike, bandwidth: float) -> float:
     >>> from skdam.bandwidths import preserved_fraction
     >>> preserved_fraction([[0.0], [1.0], [5.0]], bandwidth=2.0)
     0.3333333333333333
-
-    References
-    ----------
-    Hoover et al., "Dense Associative Memory with Epanechnikov Energy", 2025, arXiv:2506.10801.
     """
     bandwidth = float(check_positive(bandwidth, "bandwidth"))
     rows = _distinct(check_rows(X))
@@ -162,8 +154,8 @@ def preserving_bandwidth(X: ArrayLike, fraction: float) -> float:
 
     Returns
     -------
-    bandwidth : float
-        In data units; ``preserved_fraction(X, bandwidth) >= fraction``.
+    float
+        Bandwidth, in data units; ``preserved_fraction(X, bandwidth) >= fraction``.
 
     Raises
     ------
@@ -201,23 +193,23 @@ def emergence_window(X: ArrayLike) -> tuple[float, float]:
 
     Returns
     -------
-    low, high : float
-        In data units.
+    tuple of two floats
+        Half the smallest distance of two distinct rows, and that distance, in data units.
 
     Raises
     ------
     ValueError
         If `X` has fewer than two distinct rows.
 
+    References
+    ----------
+    Hoover et al., "Dense Associative Memory with Epanechnikov Energy", 2025, arXiv:2506.10801.
+
     Examples
     --------
     >>> from skdam.bandwidths import emergence_window
     >>> emergence_window([[0.0], [1.0], [5.0]])
     (0.5, 1.0)
-
-    References
-    ----------
-    Hoover et al., "Dense Associative Memory with Epanechnikov Energy", 2025, arXiv:2506.10801.
     """
     rows = _distinct(check_rows(X))
     _require_scale(rows, "emergence_window")
@@ -225,7 +217,7 @@ def emergence_window(X: ArrayLike) -> tuple[float, float]:
     return smallest / 2, smallest
 
 
-def leave_one_out_log_likelihood(memory: KernelModel) -> Floats:
+def leave_one_out_log_likelihood(memory: Any) -> Floats:
     r"""Return each memory's log density under all the *other* memories.
 
     .. math:: \log \frac{S(\xi_\mu) - w_\mu k(0)}{(W - w_\mu) Z}
@@ -270,20 +262,32 @@ def choose_bandwidth(rule: str, X: Floats, weights: Floats, kernel: Kernel) -> f
     Parameters
     ----------
     rule : {"nearest", "scott", "silverman", "loo"}
+        A name in `RULES`.
     X : ndarray of shape (K, D), float64, C order
+        Memories, at least two of them distinct.
     weights : ndarray of shape (K,)
         Positive frequencies.
     kernel : Kernel
+        The kernel that the bandwidth is for.
 
     Returns
     -------
-    bandwidth : float
-        In data units.
+    float
+        Bandwidth, in data units.
 
     Raises
     ------
     ValueError
         If the data have no scale to go by: fewer than two distinct rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.bandwidths import choose_bandwidth
+    >>> from skdam.kernels import KERNELS
+    >>> X = np.array([[0.0], [1.0], [3.0]])
+    >>> choose_bandwidth("nearest", X, np.ones(3), KERNELS["epanechnikov"])
+    0.95
     """
     unit = power_of_two(_extent(X) or 1.0)  # rounds nothing, and no rule meets extreme numbers
     X = X / unit
