@@ -35,7 +35,7 @@ class BinaryMemory(SpinMemory):
         F: ``max(h, 0)^n``, ``h^n`` or ``exp(beta h)``. Rectifying stores twice as many patterns.
         An even power takes a pattern and its negative for the same.
     degree : int, default=3
-        n, of the powers.
+        Degree n of the powers, at least 1.
     beta : float, default=1.0
         Inverse temperature of the exponential.
     <update>

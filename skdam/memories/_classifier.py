@@ -34,21 +34,24 @@ class DenseMemoryClassifier(CallbackSupportMixin, ClassifierMixin, LearningClass
     Parameters
     ----------
     n_memories : int, default=100
-        K.
+        Number of memories K.
     degree : int, default=3
-        n.
+        Degree n of F, at least 1.
     temperature : float or "auto", default="auto"
         T / (N + A), for N features and A classes; 1e-9 or more. What works moves from .2 (n = 2) to
         .7 (n = 30). "auto" takes that of .1, .2, .35, .5, .7 and .9 with the smallest loss on a
         fifth of the rows after 10 epochs on the others, in three trials.
     loss_exponent : int, default=4
-        m <= 256: 1 is the squared error; the larger, the more the worst rows count.
+        Exponent m, from 1 to 256. 1 is the squared error; the larger, the more the worst rows
+        count.
     learning_rate : float, default=0.02
         How far the fastest coordinate of each memory moves in a step.
     decay : float, default=0.998
         What the learning rate is multiplied by after each epoch.
     momentum : float, default=0.6
+        Share of its velocity that a memory keeps from step to step, from 0 to below 1.
     batch_size : int, default=100
+        Rows that a step learns from.
     max_iter : int, default=150
         Epochs.
     early_stopping : bool, default=False
@@ -57,6 +60,7 @@ class DenseMemoryClassifier(CallbackSupportMixin, ClassifierMixin, LearningClass
     validation_fraction : float, default=0.1
         The share held out of each class, with `early_stopping`: at least one row, if it has two.
     n_iter_no_change : int, default=10
+        Epochs without improvement after which `early_stopping` stops.
     random_state : int, RandomState or None, default=None
         What start, batches and splits are drawn with.
 

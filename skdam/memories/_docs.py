@@ -37,7 +37,7 @@ _SHARED = {
     different ones. (A flow may also tend to a point with a memory exactly on its rim.)""",
     "max_iter": """max_iter : int, default=300
     Most steps of one retrieval. 1 is the one-step model, as of attention: it never warns that a
-    state was still moving. (A flow ends by itself: it may take so many steps for each memory.)""",
+    state was still moving. A flow ends by itself: it may take so many steps for each memory.""",
     "tol": """tol : float, default=1e-6
     A state is done when no coordinate moves by more than this many bandwidths.""",
     "n_jobs": """n_jobs : int or None, default=None

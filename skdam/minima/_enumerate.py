@@ -52,6 +52,7 @@ def enumerate_minima(memory: BaseKernelMemory, max_sets: int = 10_000_000) -> Mi
     Parameters
     ----------
     memory : fitted EpanechnikovMemory, or KernelMemory with ``kernel="epanechnikov"``
+        The memory, which is left as it is.
     max_sets : int, default=10_000_000
         Most sets to visit. Their number can grow exponentially with the number of memories that
         are nearer than twice the bandwidth to one of them; more than 4096 of these end the search.
@@ -70,6 +71,10 @@ def enumerate_minima(memory: BaseKernelMemory, max_sets: int = 10_000_000) -> Mi
     ValueError
         If `max_sets` is not a positive integer.
 
+    References
+    ----------
+    Hoover et al., "Dense Associative Memory with Epanechnikov Energy", 2025, arXiv:2506.10801.
+
     Examples
     --------
     >>> from skdam import EpanechnikovMemory, enumerate_minima
@@ -79,10 +84,6 @@ def enumerate_minima(memory: BaseKernelMemory, max_sets: int = 10_000_000) -> Mi
     Minima(3, 1 of them emergent; complete)
     >>> minima.points.ravel().tolist()
     [-1.0, 1.0, 0.0]
-
-    References
-    ----------
-    Hoover et al., "Dense Associative Memory with Epanechnikov Energy", 2025, arXiv:2506.10801.
     """
     energy = epanechnikov_energy(memory)
     return describe_minima(energy, *enumerate_sets(energy, check_count(max_sets, "max_sets")))

@@ -38,6 +38,16 @@ class Minima:
         Whether the minimum has two or more distinct members and equals no stored memory.
     complete : bool
         Whether these are certainly all minima.
+
+    Examples
+    --------
+    >>> from skdam import EpanechnikovMemory, enumerate_minima
+    >>> minima = enumerate_minima(EpanechnikovMemory(bandwidth=1.5).fit([[-1.0], [1.0]]))
+    >>> emergent = minima[minima.is_emergent]
+    >>> emergent
+    Minima(1, 1 of them emergent; not complete)
+    >>> emergent.points, emergent.members[0].tolist(), emergent.margins
+    (array([[0.]]), [0, 1], array([0.5]))
     """
 
     points: Floats

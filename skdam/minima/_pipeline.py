@@ -26,7 +26,9 @@ def sample_from(
         `EmergentSampler`, or a memory for draws of its density); the others have
         `inverse_transform`.
     n_samples : int, default=1
+        Number of samples.
     random_state : int, RandomState or None, default=None
+        What the last step draws with.
 
     Returns
     -------

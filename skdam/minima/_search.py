@@ -55,6 +55,7 @@ def find_minima(
     Parameters
     ----------
     memory : fitted EpanechnikovMemory, or KernelMemory with ``kernel="epanechnikov"``
+        The memory, which is left as it is.
     X0 : array-like of shape (n, D), optional
         Starts of your own, instead of all others (`n_seeds` is then not used). Those off the
         support lead nowhere.
@@ -62,6 +63,7 @@ def find_minima(
         Most starts: take several for each memory. The search ends before if five batches of them
         in a row lead to nothing new.
     random_state : int, RandomState or None, default=None
+        What starts are drawn with.
 
     Returns
     -------
@@ -78,6 +80,10 @@ def find_minima(
         If `n_seeds` is not a positive integer, or `X0` is not finite or has the wrong number of
         features.
 
+    References
+    ----------
+    Hoover et al., "Dense Associative Memory with Epanechnikov Energy", 2025, arXiv:2506.10801.
+
     Examples
     --------
     >>> import numpy as np
@@ -88,10 +94,6 @@ def find_minima(
     Minima(1..., 1... of them emergent; not complete)
     >>> find_minima(memory, X0=X[:2])
     Minima(2, 1 of them emergent; not complete)
-
-    References
-    ----------
-    Hoover et al., "Dense Associative Memory with Epanechnikov Energy", 2025, arXiv:2506.10801.
     """
     energy = epanechnikov_energy(memory)
     n_seeds = check_count(n_seeds, "n_seeds")
