@@ -49,6 +49,7 @@ def basin_radius(
     Parameters
     ----------
     memory : fitted memory
+        Any memory; it is left as it is.
     patterns : array-like of shape (n, D), optional
         Stored patterns to ask for; by default all. A random-feature memory, which keeps none, has
         to be given all that it stores.

@@ -43,6 +43,19 @@ class Capacity:
     curve : ndarray of shape (n_loads, 2), float64
         The numbers of patterns that were tried, in ascending order, and the share that was held
         of each.
+
+    Examples
+    --------
+    >>> from skdam import HopfieldMemory
+    >>> from skdam.analysis import capacity_search
+    >>> from skdam.datasets import make_patterns
+    >>> X = make_patterns(40, 20, random_state=0)
+    >>> found = capacity_search(HopfieldMemory("hebbian"), X, random_state=0)
+    >>> found.capacity, found.censored
+    (7, False)
+    >>> found.curve[-2:]  # of 8 patterns, 3 are stable
+    array([[7.   , 1.   ],
+           [8.   , 0.375]])
     """
 
     capacity: int
@@ -65,6 +78,18 @@ class CapacityCurve:
         The share of the stored patterns that are stable.
     recalled : ndarray of shape (n_loads, n_repeats), float64
         The share that comes back from damaged copies.
+
+    Examples
+    --------
+    >>> from skdam import HopfieldMemory
+    >>> from skdam.analysis import capacity_curve
+    >>> from skdam.datasets import make_patterns
+    >>> X = make_patterns(40, 20, random_state=0)
+    >>> curve = capacity_curve(HopfieldMemory("hebbian"), X, [2, 8], n_repeats=3, random_state=0)
+    >>> curve
+    CapacityCurve(2 loads up to 8, 3 repeats)
+    >>> curve.stable.mean(axis=1).round(2)
+    array([1.  , 0.29])
     """
 
     loads: Integers
@@ -109,8 +134,8 @@ def capacity_search(
         The share of the patterns that "fraction_stable" and "recalled" ask for.
     corruption : dict or None, default=None
         Keywords of `skdam.datasets.corrupt` that damage the queries of "recalled"; None leaves
-        them whole. (``missing`` is for memories whose `retrieve` takes `known`. Noise is in
-        standard deviations of the pool; of a function, of each thousand.)
+        them whole. ``missing`` is for memories whose `retrieve` takes `known`. Noise is in
+        standard deviations of the pool; of a function, of each thousand.
     max_patterns : int or None, default=None
         The most patterns that are stored; None means all of an array, and 10,000 of a function.
     random_state : int, RandomState or None, default=None
@@ -120,6 +145,7 @@ def capacity_search(
     Returns
     -------
     Capacity
+        The largest number held, and the share that was held of each number tried.
 
     Raises
     ------
@@ -214,14 +240,18 @@ def capacity_curve(
         Keywords of `skdam.datasets.corrupt` that damage the queries of `recalled`; None leaves them
         whole.
     n_repeats : int, default=5
+        How many times each load is measured.
     n_jobs : int or None, default=None
         How many repeats run in parallel; -1 means as many as there are processors. It changes no
         result.
     random_state : int, RandomState or None, default=None
+        What the orders, the damage, and seeds of a memory whose `random_state` is None are drawn
+        with.
 
     Returns
     -------
     CapacityCurve
+        Both shares at each load, in each repeat.
 
     Raises
     ------

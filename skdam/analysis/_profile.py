@@ -25,6 +25,7 @@ def stability_ratio(memory: Any, states: ArrayLike) -> Floats:
     Parameters
     ----------
     memory : fitted HopfieldMemory or BinaryMemory
+        The memory, whose energy it is.
     states : array-like of shape (n, N)
         Of +-1, as retrieval returns them.
 
@@ -72,12 +73,12 @@ class StabilityProfile(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEs
     ----------
     memory : fitted HopfieldMemory or BinaryMemory
         It is used as it is, by clones too, so that cross-validation keeps it fitted; its parameters
-        are not for searching. (A grid of several memories wraps each in scikit-learn's
-        `FrozenEstimator`, which is taken as well.)
+        are not for searching. A grid of several memories wraps each in scikit-learn's
+        `FrozenEstimator`, which is taken as well.
     normalize : bool, default=False
         Whether to divide each profile by its maximum: what is left does not depend on how many
-        patterns were learned, and tells states of other networks apart, too. (A profile without a
-        positive entry is divided by its largest magnitude, and one of zeros is left.)
+        patterns were learned, and tells states of other networks apart, too. A profile without a
+        positive entry is divided by its largest magnitude, and one of zeros is left.
 
     Attributes
     ----------

@@ -29,6 +29,18 @@ class FixedPoints:
         Their energies.
     n_unsettled : int
         Probes that ended in none: synchronous updates may go round in a cycle.
+
+    Examples
+    --------
+    >>> from skdam import HopfieldMemory
+    >>> from skdam.analysis import find_fixed_points
+    >>> from skdam.datasets import make_patterns
+    >>> memory = HopfieldMemory(random_state=0).fit(make_patterns(2, 20, random_state=0))
+    >>> found = find_fixed_points(memory, n_probes=200, random_state=0)
+    >>> found  # the two patterns, each with its negative
+    FixedPoints(2 of 200 probes, of which 0 did not settle; missing mass 0)
+    >>> int(found.counts.sum()), found.n_unsettled, found.n_probes
+    (200, 0, 200)
     """
 
     states: Floats
@@ -85,6 +97,7 @@ def find_fixed_points(
     Returns
     -------
     FixedPoints
+        The states, those with the largest basins first.
 
     Raises
     ------
@@ -163,6 +176,7 @@ def label_states(
     Parameters
     ----------
     memory : fitted BinaryMemory, HopfieldMemory or kernel memory
+        What tells whether a state is stable.
     states : array-like of shape (n, N)
         Of +-1 for a memory of spins, as retrieval returns them.
     patterns : array-like of shape (n_patterns, N)

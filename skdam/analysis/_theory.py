@@ -27,11 +27,11 @@ def theoretical_capacity(
     Parameters
     ----------
     n_features : int
-        N.
+        Number of features N.
     degree : int
-        n of ``F(h) = h^n``, at least 2.
+        Degree n of ``F(h) = h^n``, at least 2.
     error : float, default=0.01
-        P, between 0 and 0.5.
+        Probability P that a bit flips, between 0 and 0.5.
     rectified : bool, default=False
         Whether F is ``max(h, 0)^n``.
 
