@@ -39,6 +39,12 @@ def hebbian(X: np.ndarray, couplings: np.ndarray | None = None) -> Floats:
     Returns
     -------
     ndarray of shape (N, N), float64
+        The couplings W.
+
+    References
+    ----------
+    Hopfield, "Neural networks and physical systems with emergent collective computational
+    abilities", PNAS 79, 1982.
 
     Examples
     --------
@@ -47,11 +53,6 @@ def hebbian(X: np.ndarray, couplings: np.ndarray | None = None) -> Floats:
     >>> hebbian(np.array([[1, -1], [1, -1]]))
     array([[ 0., -1.],
            [-1.,  0.]])
-
-    References
-    ----------
-    Hopfield, "Neural networks and physical systems with emergent collective computational
-    abilities", PNAS 79, 1982.
     """
     spins = X.astype(np.float64)
     return _start(spins, couplings) + _symmetric(spins.T @ spins / 2.0) / spins.shape[1]
@@ -73,6 +74,12 @@ def pseudo_inverse(X: np.ndarray) -> Floats:
     Returns
     -------
     ndarray of shape (N, N), float64
+        The couplings W.
+
+    References
+    ----------
+    Personnaz, Guyon and Dreyfus, J. Physique Lett. 46, 1985; without the diagonal: Kanter and
+    Sompolinsky, "Associative recall of memory without errors", Phys. Rev. A 35, 1987.
 
     Examples
     --------
@@ -82,11 +89,6 @@ def pseudo_inverse(X: np.ndarray) -> Floats:
     >>> (X @ pseudo_inverse(X) * 3).round(9) + 0.0  # the last spin's axis lies in the span
     array([[2., 2., 2., 0.],
            [2., 2., 2., 0.]])
-
-    References
-    ----------
-    Personnaz, Guyon and Dreyfus, J. Physique Lett. 46, 1985; without the diagonal: Kanter and
-    Sompolinsky, "Associative recall of memory without errors", Phys. Rev. A 35, 1987.
     """
     _, size, axes = np.linalg.svd(X.astype(np.float64), full_matrices=False)
     rounding = size[0] * max(X.shape) * np.finfo(np.float64).eps
@@ -115,6 +117,12 @@ def storkey(X: np.ndarray, couplings: np.ndarray | None = None) -> Floats:
     Returns
     -------
     ndarray of shape (N, N), float64
+        The couplings W.
+
+    References
+    ----------
+    Storkey, "Increasing the capacity of a Hopfield network without sacrificing functionality",
+    ICANN 1997.
 
     Examples
     --------
@@ -123,11 +131,6 @@ def storkey(X: np.ndarray, couplings: np.ndarray | None = None) -> Floats:
     >>> X = np.array([[1, 1, -1, -1], [1, -1, 1, 1], [1, 1, 1, -1]])
     >>> bool((storkey(X[1:], storkey(X[:1])) == storkey(X)).all())
     True
-
-    References
-    ----------
-    Storkey, "Increasing the capacity of a Hopfield network without sacrificing functionality",
-    ICANN 1997.
     """
     spins = X.astype(np.float64)
     W = _start(spins, couplings)
@@ -160,11 +163,17 @@ def delta(X: np.ndarray, *, max_iter: int = 1000, tol: float = 1e-2) -> Floats:
     Returns
     -------
     ndarray of shape (N, N), float64
+        The couplings W.
 
     Warns
     -----
     ConvergenceWarning
         If `max_iter` sweeps end first.
+
+    References
+    ----------
+    Widrow and Hoff, "Adaptive switching circuits", 1960; Diederich and Opper, "Learning of
+    correlated patterns in spin-glass networks by local learning rules", Phys. Rev. Lett. 58, 1987.
 
     Examples
     --------
@@ -174,11 +183,6 @@ def delta(X: np.ndarray, *, max_iter: int = 1000, tol: float = 1e-2) -> Floats:
     >>> (X @ delta(X, tol=1e-9)).round(6)
     array([[ 1.,  1.,  1.,  1.,  1.],
            [ 1.,  1., -1., -1., -1.]])
-
-    References
-    ----------
-    Widrow and Hoff, "Adaptive switching circuits", 1960; Diederich and Opper, "Learning of
-    correlated patterns in spin-glass networks by local learning rules", Phys. Rev. Lett. 58, 1987.
     """
     max_iter, spins = check_count(max_iter, "max_iter"), _distinct(X)
     W, errors = _start(spins), spins
@@ -217,18 +221,24 @@ def perceptron(X: np.ndarray, *, margin: float = 0.5, max_iter: int = 1000) -> F
     X : ndarray of shape (K, N)
         Memories, +-1.
     margin : float, default=0.5
-        kappa, at least 0. Memories come back from more noise the larger it is.
+        The margin kappa, at least 0. Memories come back from more noise the larger it is.
     max_iter : int, default=1000
         The most sweeps, a positive integer.
 
     Returns
     -------
     ndarray of shape (N, N), float64
+        The couplings W.
 
     Warns
     -----
     ConvergenceWarning
         If some bits are still short of the margin after `max_iter` sweeps.
+
+    References
+    ----------
+    Gardner, "The space of interactions in neural network models", J. Phys. A 21, 1988; for
+    symmetric couplings: Gardner, Gutfreund and Yekutieli, J. Phys. A 22, 1989.
 
     Examples
     --------
@@ -238,11 +248,6 @@ def perceptron(X: np.ndarray, *, margin: float = 0.5, max_iter: int = 1000) -> F
     >>> W = perceptron(X)
     >>> bool((X * (X @ W) > 0.5 * np.linalg.norm(W) / np.sqrt(5)).all())
     True
-
-    References
-    ----------
-    Gardner, "The space of interactions in neural network models", J. Phys. A 21, 1988; for
-    symmetric couplings: Gardner, Gutfreund and Yekutieli, J. Phys. A 22, 1989.
     """
     if not margin >= 0.0:
         raise ValueError(f"margin must be at least 0, got {margin}.")

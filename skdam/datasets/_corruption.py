@@ -22,6 +22,7 @@ def corrupt(
     Parameters
     ----------
     X : array-like of shape (n, D)
+        Rows, which are left as they are.
     noise : float, default=0.0
         Standard deviation of Gaussian noise, in standard deviations of each feature over the rows
         of `X`: features in any units are damaged alike, and constant ones not at all. For noise in
@@ -32,12 +33,13 @@ def corrupt(
     missing : float, default=0.0
         Share of the features of each row that become NaN, from 0 to 1.
     random_state : int, RandomState or None, default=None
+        What the damage is drawn with.
 
     Returns
     -------
     ndarray of shape (n, D)
-        float32 for float32 rows, else float64. A share of the D features that is no whole number
-        is rounded up or down, by chance and right on average, for each row on its own.
+        Of float32 for float32 rows, else of float64. A share of the D features that is no whole
+        number is rounded up or down, by chance and right on average, for each row on its own.
 
     Raises
     ------

@@ -27,13 +27,14 @@ def make_patterns(
     Parameters
     ----------
     n_patterns, n_features : int
-        K and N.
+        Numbers of patterns K and of features N.
     random_state : int, RandomState or None, default=None
         With the same int, more patterns begin with those that fewer are.
 
     Returns
     -------
     ndarray of shape (K, N), float64
+        The patterns, one a row.
 
     Raises
     ------
@@ -73,17 +74,18 @@ def make_correlated_patterns(
     Parameters
     ----------
     n_patterns, n_features : int
-        K and N.
+        Numbers of patterns K and of features N.
     separation : float, default=0.5
-        s, from 0 (all patterns alike) to 0.5 (independent).
+        Separation s, from 0 (all patterns alike) to 0.5 (independent).
     correlation : float, default=0.0
-        rho, from -1 to 1.
+        Latent correlation rho, from -1 to 1.
     random_state : int, RandomState or None, default=None
         With the same int, more patterns begin with those that fewer are.
 
     Returns
     -------
     ndarray of shape (K, N), float64
+        The patterns, one a row.
 
     Raises
     ------
@@ -130,16 +132,18 @@ def make_prototype_patterns(
     n_examples : int
         How many patterns each has.
     n_features : int
-        N.
+        Number of features N.
     noise : float, default=0.1
         The probability with which each bit of an example is not the prototype's, from 0 to 1.
     random_state : int, RandomState or None, default=None
+        What the prototypes and the examples are drawn with.
 
     Returns
     -------
     patterns : ndarray of shape (n_prototypes * n_examples, N), float64
         The examples, family by family.
     prototypes : ndarray of shape (n_prototypes, N), float64
+        What the examples are noisy copies of.
     group : ndarray of shape (n_prototypes * n_examples,), int
         The prototype of each example.
 

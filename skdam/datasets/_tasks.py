@@ -28,10 +28,11 @@ def make_permuted_tasks(
     Parameters
     ----------
     X : array-like of shape (n, D)
+        Rows.
     y : array-like of shape (n,)
         Labels.
     n_tasks : int, default=5
-        The first one is in the order given, each other one in an order of its own.
+        Number of tasks. The first one is in the order given, each other one in an order of its own.
     random_state : int, RandomState or None, default=None
         What the orders, and the third of the rows that is for tests, are drawn with.
 

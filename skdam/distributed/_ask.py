@@ -20,10 +20,12 @@ def transform(memory: Memory | ShardedMemory, X: Any) -> Any:
         A fitted memory goes to every worker once, and answers block by block when the result is
         computed. The steps of a sharded one are made at once, one block of queries after another.
     X : dask.array.Array of shape (n, D)
+        Rows, in blocks of known sizes.
 
     Returns
     -------
     dask.array.Array of shape (n, D)
+        The states, in blocks of the same rows as those of `X`.
 
     Raises
     ------
@@ -57,11 +59,14 @@ def score_samples(memory: Memory | ShardedMemory, X: Any) -> Any:
     Parameters
     ----------
     memory : fitted memory or ShardedMemory
+        As of `transform`.
     X : dask.array.Array of shape (n, D)
+        Rows, in blocks of known sizes.
 
     Returns
     -------
     dask.array.Array of shape (n,), float64
+        Log densities, in nats, in blocks of the same rows as those of `X`.
 
     Raises
     ------
@@ -90,11 +95,14 @@ def energy(memory: Memory | ShardedMemory, X: Any) -> Any:
     Parameters
     ----------
     memory : fitted memory or ShardedMemory
+        As of `transform`.
     X : dask.array.Array of shape (n, D)
+        Rows, in blocks of known sizes.
 
     Returns
     -------
     dask.array.Array of shape (n,), float64
+        Energies, as the memory itself returns them, in blocks of the same rows as those of `X`.
 
     Raises
     ------

@@ -29,6 +29,7 @@ def fit(memory: Memory, X: Any) -> Memory | ShardedMemory:
         or else settled by the first block, and so is a rule for its bandwidth. A kernel memory has
         to have a number for a bandwidth; it is left as it is, and shards are fitted to the blocks.
     X : dask.array.Array of shape (K, D)
+        Patterns, in blocks of known sizes.
 
     Returns
     -------

@@ -36,6 +36,16 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
     """What the maps of this module share; an interface, not an estimator.
 
     Rows are measured from the centre of the rows that were fitted, in bandwidths.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skdam.feature_maps import NystroemFeatures, RandomFourierFeatures
+    >>> X = np.random.default_rng(0).normal(size=(30, 2))
+    >>> for feature_map in (RandomFourierFeatures(64), NystroemFeatures(64)):
+    ...     print(feature_map.fit_transform(X).shape, feature_map.is_random, feature_map.n_terms)
+    (30, 64) True 32
+    (30, 30) False 30
     """
 
     n_components: int
@@ -113,7 +123,8 @@ class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         -------
         ndarray of shape (n, n_components)
             float32 for float32 rows, else float64. A coordinate beyond 2^40 bandwidths from the
-            centre, where phases would lose their digits, counts as so far away.
+            centre, where phases would lose their digits, counts as so far away. Landmarks have
+            fewer columns if fewer distinct rows were fitted.
 
         Raises
         ------

@@ -26,6 +26,7 @@ def n_components_for(n_memories: int, error: float) -> int:
     Parameters
     ----------
     n_memories : int
+        Number of memories K.
     error : float
         The most that the standard error may be, in units of a single memory's kernel.
 
@@ -72,8 +73,11 @@ def kernel_sum_variance(
     Parameters
     ----------
     X : array-like of shape (n, D)
+        Where the sum is estimated.
     memories : array-like of shape (K, D)
+        The memories, one a row.
     bandwidth : float
+        Sigma, in data units.
     n_components : int
         An even number.
     sample_weight : array-like of shape (K,), optional
@@ -82,6 +86,7 @@ def kernel_sum_variance(
     Returns
     -------
     ndarray of shape (n,), float64
+        The variance at each row of `X`.
 
     Raises
     ------

@@ -23,10 +23,11 @@ class NystroemFeatures(FeatureMap):
     Parameters
     ----------
     n_components : int, default=4096
-        Most landmarks, and the length of the vectors.
+        Most landmarks: a vector has as many features as there are landmarks.
     bandwidth : float, default=1.0
         Sigma, in data units.
     random_state : int, RandomState or None, default=None
+        What the landmarks are drawn with.
 
     Attributes
     ----------

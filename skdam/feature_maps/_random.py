@@ -63,6 +63,7 @@ class RandomFourierFeatures(_RandomFeatures):
     orthogonal : bool, default=True
         Whether frequencies are orthogonal (by D at a time) or drawn one by one.
     random_state : int, RandomState or None, default=None
+        What the frequencies are drawn with.
 
     Attributes
     ----------
@@ -143,6 +144,7 @@ class PositiveRandomFeatures(_RandomFeatures):
     orthogonal : bool, default=True
         Whether frequencies are orthogonal (by D at a time) or drawn one by one.
     random_state : int, RandomState or None, default=None
+        What the frequencies are drawn with.
 
     Attributes
     ----------
