@@ -1,6 +1,7 @@
 """The README is short, and what it points to is there."""
 
 import re
+import runpy
 from pathlib import Path
 
 import skdam
@@ -26,3 +27,11 @@ def test_links_of_the_readme_lead_somewhere():
 
 def test_citation_has_the_version():
     assert f"version: {skdam.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_badges_are_true():
+    script = runpy.run_path(str(ROOT / "doc" / "draw_badges.py"))
+    for name, texts in script["badges"]().items():
+        badge = ROOT / "doc" / "badges" / f"{name}.svg"
+        assert badge.read_text() == script["draw"](*texts)
+        assert f"doc/badges/{name}.svg" in README
