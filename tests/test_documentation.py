@@ -17,18 +17,19 @@ WITH_EXAMPLES = [page for page in PAGES if ">>>" in (ROOT / page).read_text()]
 #: Pages of lists, which have nothing to run.
 WITHOUT = {"benchmarks", "bibliography", "changes", "contributing", "index", "which_memory"}
 API = (ROOT / "doc" / "api.rst").read_text().split()
+#: Packages whose public names are those of skdam itself.
+INNER = {"memories", "minima", "tasks"}
 #: What numpydoc may ask for in vain: a See Also section, and a second paragraph.
 UNASKED = {"SA01", "ES01"}
 
 
 def public_names():
     """Return skdam's public names, and those of its public modules."""
-    modules = [m.name for m in pkgutil.iter_modules(skdam.__path__) if m.name[0] != "_"]
+    modules = {m.name for m in pkgutil.iter_modules(skdam.__path__) if m.name[0] != "_"}
     listed = [(name, skdam) for name in skdam.__all__]
-    for module in modules:
-        if module != "memories" and module != "minima":
-            home = importlib.import_module(f"skdam.{module}")
-            listed += [(f"{module}.{name}", home) for name in home.__all__]
+    for module in sorted(modules - INNER):
+        home = importlib.import_module(f"skdam.{module}")
+        listed += [(f"{module}.{name}", home) for name in home.__all__]
     return [(name, vars(home)[name.split(".")[-1]]) for name, home in listed if "__" not in name]
 
 
