@@ -68,7 +68,8 @@ def main():
         "Written by `make bench`, all in one run, one thread unless said. Ratios carry over to"
         " other machines; times do not. Every figure includes all that a call does, validation"
         " too.",
-        f"{date.today()}: {machine()}.",
+        f"{date.today()}: {machine()}. Of another machine:",
+        "```python\n>>> import skdam\n>>> skdam.show_versions()\nskdam ...\n```",
         *(section(script, title) for script, title in TABLES.items()),
     ]
     PAGE.write_text("\n\n".join(part.strip() for part in parts) + "\n")

@@ -14,8 +14,8 @@ import skdam
 ROOT = Path(__file__).parents[1]
 PAGES = [Path("README.md"), *(p.relative_to(ROOT) for p in (ROOT / "doc").rglob("*.md"))]
 WITH_EXAMPLES = [page for page in PAGES if ">>>" in (ROOT / page).read_text()]
-#: Pages of lists, which have nothing to run.
-WITHOUT = {"benchmarks", "bibliography", "changes", "contributing", "index", "which_memory"}
+#: What has nothing to run.
+WITHOUT = {"bibliography"}
 API = (ROOT / "doc" / "api.rst").read_text().split()
 #: Packages whose public names are those of skdam itself.
 INNER = {"memories", "minima", "tasks"}
