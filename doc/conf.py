@@ -23,6 +23,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.linkcode",
+    "sphinx_codeautolink",
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.bibtex",
 ]
@@ -34,6 +35,10 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 bibtex_bibfiles = ["references.bib"]
 bibtex_reference_style = "author_year"
+
+#: Examples of the gallery have links of their own.
+suppress_warnings = ["codeautolink.match_name"]
+toc_object_entries_show_parents = "hide"
 
 numpydoc_show_class_members = True
 numpydoc_show_inherited_class_members = True
@@ -70,4 +75,5 @@ html_theme_options = {
 }
 #: Pages without pages below them.
 ALONE = ["index", "start", "which_memory", "theory", "exactness", "glossary", "bibliography"]
-html_sidebars = {page: [] for page in [*ALONE, "changes", "contributing"]}
+ALONE += ["performance", "benchmarks", "changes", "contributing"]
+html_sidebars = {page: [] for page in ALONE}

@@ -13,7 +13,7 @@ from skdam.bandwidths import preserved_fraction, preserving_bandwidth
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path, default=Path("digits.png"))
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 rng = np.random.default_rng(0)
 digits = load_digits().data

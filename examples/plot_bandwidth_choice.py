@@ -26,7 +26,7 @@ from skdam.scorers import coverage_scorer, recall_scorer, robust_log_likelihood_
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 # %%
 # One search over bandwidths, four scores of the same held-out rows.

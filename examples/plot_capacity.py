@@ -22,7 +22,7 @@ from skdam.datasets import make_correlated_patterns
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 # %%
 # The mean capacity of at least twenty draws at each separation and correlation.

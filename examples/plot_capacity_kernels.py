@@ -23,7 +23,7 @@ from skdam.bandwidths import bandwidth_from_beta, beta_from_bandwidth
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 # %%
 # Patterns, and the mean number of them that are all stable. The bandwidth is that of the

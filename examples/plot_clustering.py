@@ -25,7 +25,7 @@ from skdam import BasinClustering, EpanechnikovMemory
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 # %%
 # A long cluster with a small one beside its end; blobs; moons. Each with a bandwidth, the same for

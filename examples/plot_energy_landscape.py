@@ -21,7 +21,7 @@ from skdam.displays import EnergyDisplay
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 # %%
 # Five points on a line and nine in the plane.

@@ -24,7 +24,7 @@ from skdam import EpanechnikovMemory, MemoryImputer
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 # %%
 # A third of the rows is held out; 30 % of all entries are hidden, in the training rows too. Every

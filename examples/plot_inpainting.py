@@ -18,7 +18,7 @@ from skdam import RandomFeatureMemory
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 # %%
 # Two digits of each kind, stored.

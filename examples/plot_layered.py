@@ -19,7 +19,7 @@ from skdam import AttentionMemory, LayeredMemory
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 # %%
 # Digits of norm 1, and a noisy one.

@@ -22,7 +22,7 @@ from skdam.bandwidths import emergence_window
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 # %%
 # The mixture, and samples of it to store.

@@ -21,7 +21,7 @@ from skdam.displays import MinimaDisplay
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 # %%
 # The mean of many digits is a blur: six members at the most.

@@ -25,7 +25,7 @@ from skdam import MemoryNoveltyDetector
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 RATE = 0.05
 DETECTORS = {

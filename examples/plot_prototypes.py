@@ -19,7 +19,7 @@ from skdam import DenseMemoryClassifier
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 # %%
 # A third of the digits is held out.

@@ -22,7 +22,7 @@ from skdam.feature_maps import RandomFourierFeatures
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 # %%
 # Patterns, and queries at, near and far from them.

@@ -21,7 +21,7 @@ from skdam.displays import RetrievalDisplay
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 # %%
 # Half a digit. Where a memory cannot hold pixels, the mean of all digits fills the gap.

@@ -21,7 +21,7 @@ from skdam.sequential import MAS, Naive, Rehearsal, learn_sequentially
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 tasks = make_permuted_tasks(*load_digits(return_X_y=True), random_state=0)
 classifier = DenseMemoryClassifier(temperature=0.35, max_iter=15, random_state=0)

@@ -31,7 +31,7 @@ from skdam.displays import StabilityProfileDisplay
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 # %%
 # Networks of 128 units, and their stable states: some that random probes end in, the examples, and

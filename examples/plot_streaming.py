@@ -22,7 +22,7 @@ from skdam import GaussianMemory, RandomFeatureMemory
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--picture", type=Path)
-picture = parser.parse_args().picture
+picture = parser.parse_known_args()[0].picture
 
 # %%
 # The stream: batch t of a hundred. It is made anew whenever it is asked for.

@@ -65,6 +65,7 @@ def recall_scorer(
     missing : float, default=0.0
         Share of the features of each row that become NaN. Imputers and steps before them get the
         gaps as they are; a memory, which takes none, gets the mean of the clean rows there.
+        The rows scored must be whole, and other steps must let NaN pass (a PCA does not).
     flip : float, default=0.0
         Share of the features of each row whose signs flip: for patterns of +-1.
     random_state : int, RandomState or None, default=0
@@ -94,7 +95,8 @@ def recall_scorer(
     Below the bandwidth at which memories start to merge all states are the nearest memories and all
     scores are equal: a search then takes the first. With little noise that may be the best.
 
-    Features count by their variance in the output: scale those of different units first.
+    Features count by their variance in the output: scale those of different units first. Candidates
+    whose outputs have different features (a PCA of 10 or 20 components) cannot be compared.
 
     Examples
     --------
