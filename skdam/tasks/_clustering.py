@@ -258,7 +258,7 @@ def _merged(energy: KernelEnergy, states: Floats, tol: float) -> tuple[Integers,
 def _linked(states: Floats, length: float) -> Integers:
     """Return groups of states by single linkage: steps shorter than `length` link."""
     search = Search(Points.measured(states, length), np.ones(len(states)))
-    group = np.arange(len(states))
+    group = np.arange(len(states), dtype=np.int32)  # scipy's graphs had no wider numbers for long
     for rows, near in search.sets(states, task="members"):
         links = group[rows[near.query]], group[near.indices]
         graph = coo_array((np.ones(len(near.indices), dtype=bool), links), shape=(len(group),) * 2)
