@@ -115,10 +115,16 @@ class CompactMarginal(Marginal):
         return _each_count(self._steepness, u[:, None], missing)[:, 0]
 
     def spread(self, u: Floats, missing: Integers, uniform: Floats) -> Floats:
+        squared = np.empty(len(u))
+        for part in slices(len(u), DIRECT_ELEMENTS // JACOBI_NODES):
+            squared[part] = self._spread(u[part], missing[part], uniform[part])
+        return squared
+
+    def _spread(self, u: Floats, missing: Integers, uniform: Floats) -> Floats:
         """Halve: below ``v = (1 - u) s^(2/m)`` lies ``s`` times the mean profile there."""
-        half, node, weight = (np.empty((len(u), size)) for size in (1, JACOBI_NODES, JACOBI_NODES))
-        for i, count in enumerate(missing):
-            half[i], (node[i], weight[i]) = count / 2, _jacobi_rule(count / 2)
+        counts, place = np.unique(missing, return_inverse=True)
+        rules = np.array([_jacobi_rule(count / 2) for count in counts])[place]
+        node, weight, half = rules[:, 0], rules[:, 1], missing[:, None] / 2
 
         def distance(s: Floats) -> Floats:
             return (1.0 - u[:, None]) * s ** (1.0 / half)
