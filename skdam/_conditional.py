@@ -57,6 +57,22 @@ class Bound(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class Own:
+    """Of each row the memory that it is itself part of, and what share of that is others'."""
+
+    index: Integers
+    rest: Floats
+
+    def __getitem__(self, part: Integers | slice) -> Self:
+        return replace(self, index=self.index[part], rest=self.rest[part])
+
+    @property
+    def skip(self) -> Integers:
+        """Which memory to leave out altogether, or -1."""
+        return np.where(self.rest > 0, -1, self.index)
+
+
+@dataclass(frozen=True, eq=False)
 class Conditional:
     r"""The density of missing coordinates, given the observed ones.
 
@@ -86,12 +102,12 @@ class Conditional:
         self,
         X: Floats,
         known: Floats,
-        skip: Integers | None = None,
+        own: Own | None = None,
         sure: Floats | None = None,
     ) -> Floats:
         """Return X with its unknown coordinates at their conditional mean.
 
-        Every row has an unknown coordinate at least; `skip` names a memory to leave out for each.
+        Every row has an unknown coordinate at least; its `own` part of a memory is left out.
         With `sure`, a mask of the memories' entries, a mean is over the sure ones alone, wherever
         those have at least the share `LEAST_SURE`.
 
@@ -99,7 +115,7 @@ class Conditional:
         """
         rows = self.points.rows
         mean = np.empty_like(X)
-        for part, shares, _ in self._shares(X, known, skip):
+        for part, shares, _ in self._shares(X, known, own):
             index = shares.argmax(axis=1)
             alone = np.flatnonzero(shares[np.arange(len(shares)), index] == 1.0)
             mean[part] = self._means(shares) if sure is None else self._sure_means(shares, sure)
@@ -158,14 +174,29 @@ class Conditional:
 
     def _sure_means(self, shares: Floats, sure: Floats) -> Floats:
         points = self.points
-        centred = points.lifted[:, : points.rows.shape[1]]
         total = shares @ sure.astype(np.float64)
         enough = total >= LEAST_SURE
+        if points.sizes.max() > LARGEST_SIZE:
+            return self._sure_means_near(shares, sure, enough)
+        centred = points.lifted[:, : points.rows.shape[1]]
         mean = (shares @ (centred * sure)) / np.where(enough, total, 1.0)
         return points.centre + np.where(enough, mean, shares @ centred) / points.scale
 
+    def _sure_means_near(self, shares: Floats, sure: Floats, enough: np.ndarray) -> Floats:
+        """Return the means relative to a member of each: the common centre is too far away."""
+        rows = self.points.rows
+        mean = rows[shares.argmax(axis=1)]
+        query, member = np.nonzero(shares >= UNIT_ROUNDOFF / len(rows))
+        share = shares[query, member]
+        for column in range(rows.shape[1]):
+            counted = share * (sure[member, column] | ~enough[query, column])
+            away = rows[member, column] - mean[query, column]
+            total = np.bincount(query, counted, len(mean))
+            mean[:, column] += np.bincount(query, counted * away, len(mean)) / total
+        return mean
+
     def _shares(
-        self, X: Floats, known: Floats, skip: Integers | None = None
+        self, X: Floats, known: Floats, own: Own | None = None
     ) -> Iterator[tuple[Integers, Floats, np.ndarray]]:
         """Yield (rows, each memory's share in each, whether any memory reaches it)."""
         missing = np.sum(~known, axis=1)
@@ -176,13 +207,17 @@ class Conditional:
             points, queries = self._lifted(X[rows], known[rows])
             for block in row_blocks(len(rows), 48 * n, most=max(8, PAIRS // n)):
                 part = rows[block]
-                left_out = None if skip is None else skip[part]
-                yield part, *self._block(points, queries[block], missing[part], left_out)
+                mine = None if own is None else own[part]
+                yield part, *self._block(points, queries[block], missing[part], mine)
 
     def _block(
-        self, points: Points, queries: Queries, missing: Integers, skip: Integers | None
+        self, points: Points, queries: Queries, missing: Integers, own: Own | None
     ) -> tuple[Floats, np.ndarray]:
+        skip = None if own is None else own.skip
         logs = self._log_terms(self._u(points, queries, missing, skip), missing)
+        if own is not None:
+            with np.errstate(divide="ignore"):
+                logs[np.arange(len(logs)), own.index] += np.log(own.rest)
         peak = logs.max(axis=1)
         reached = np.isfinite(peak)
         lost = np.flatnonzero(~reached)

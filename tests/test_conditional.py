@@ -11,11 +11,16 @@ from test_marginals import Odd, Student
 
 from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory
 from skdam import _conditional as module
-from skdam._conditional import Conditional
+from skdam._conditional import Conditional, Own
 from skdam.energies import KernelEnergy
 from skdam.kernels import KERNELS, PowerKernel
 
 EXPONENT = {"epanechnikov": 1, "biweight": 2, "triweight": 3}
+
+
+def alone(index):
+    """Return memories that no other row is part of."""
+    return Own(index, np.zeros(len(index)))
 
 
 def conditional(memory):
@@ -223,7 +228,7 @@ def test_a_memory_left_out_is_as_if_it_were_not_there(name):
     X[7] += 100.0  # out of reach of all others
     known = with_gaps(X)
     energy = KERNEL_MEMORIES[name](bandwidth=1.5).fit(X)._energy()
-    found = Conditional.of(energy).mean(X, known, skip=energy.patterns.place)
+    found = Conditional.of(energy).mean(X, known, own=alone(energy.patterns.place))
     for i in range(len(X)):
         rest = KERNEL_MEMORIES[name](bandwidth=1.5).fit(np.delete(X, i, axis=0))
         expected = conditional(rest).mean(X[i : i + 1], known[i : i + 1])[0]
@@ -234,7 +239,7 @@ def test_a_memory_left_out_may_be_far_from_the_centre():
     X = np.array([[1e9, 1.0], [1e9 + 1, 2.0], [-1e9, 3.0], [-1e9 - 2, 4.0]])
     energy = EpanechnikovMemory(3.0).fit(X)._energy()
     known = np.broadcast_to([True, False], X.shape)
-    found = Conditional.of(energy).mean(X, known, skip=energy.patterns.place)
+    found = Conditional.of(energy).mean(X, known, own=alone(energy.patterns.place))
     np.testing.assert_array_equal(found[:, 1], [2.0, 1.0, 4.0, 3.0])
 
 
@@ -343,7 +348,7 @@ def test_what_cannot_be_squared_is_measured_directly():
     x = np.array([[1e200, np.nan]])
     found = Conditional.of(energy).mean(x, ~np.isnan(x))
     np.testing.assert_array_equal(found, [[1e200, 0.25]])
-    skipped = Conditional.of(energy).mean(x, ~np.isnan(x), skip=energy.patterns.place[:1])
+    skipped = Conditional.of(energy).mean(x, ~np.isnan(x), own=alone(energy.patterns.place[:1]))
     np.testing.assert_array_equal(skipped, [[1e200, 0.5]])
 
 

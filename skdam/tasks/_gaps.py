@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import clone
 
-from .._conditional import PAIRS, Conditional
+from .._conditional import PAIRS, Conditional, Own
 from .._math import Floats, distinct_rows, power_of_two, row_blocks
 from ..memories._kernel_base import BaseKernelMemory
 
@@ -33,8 +33,11 @@ def complete_rows(X: Floats, weights: Floats, memory: BaseKernelMemory) -> Float
     gaps = np.flatnonzero(~known.all(axis=1))
     for _ in range(PASSES):
         energy = clone(memory).fit(filled, sample_weight=weight)._energy()
-        if len(energy.patterns.points) > 1:
-            own, sure = energy.patterns.place[gaps], known[energy.patterns.first]
+        same = energy.patterns.place  # a row may be completed to another one
+        if same.any():
+            own = Own(same[gaps], 1.0 - weight[gaps] / np.bincount(same, weight)[same[gaps]])
+            sure = np.zeros((same.max() + 1, X.shape[1]), dtype=bool)
+            np.logical_or.at(sure, same, known)
             filled[gaps] = Conditional.of(energy).mean(filled[gaps], known[gaps], own, sure)
     return filled[place]
 

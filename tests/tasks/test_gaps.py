@@ -53,7 +53,9 @@ def slow_completion(X, weights, memory):
             others = np.flatnonzero(np.arange(len(X)) != i)
             rest = clone(memory).set_params(bandwidth=bandwidth)
             energy = rest.fit(before[others], sample_weight=weights[others])._energy()
-            one, sure = slice(i, i + 1), known[others][energy.patterns.first]
+            place, one = energy.patterns.place, slice(i, i + 1)
+            copies = [known[others][place == p] for p in range(place.max() + 1)]
+            sure = np.array([each.any(axis=0) for each in copies])
             filled[i] = Conditional.of(energy).mean(before[one], known[one], sure=sure)[0]
     return filled
 
@@ -66,6 +68,35 @@ def test_completion_is_the_formula(memory):
     np.testing.assert_allclose(found, slow_completion(X, weights, memory), rtol=1e-9, atol=1e-11)
     known = ~np.isnan(X)
     np.testing.assert_array_equal(found[known], X[known])
+
+
+@pytest.mark.parametrize("memory", [EpanechnikovMemory(1.2), GaussianMemory(0.5)], ids=str)
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_that_are_completed_to_others_are_the_formula_too(memory, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.integers(0, 5, (6, 4))[rng.integers(0, 6, 40)].astype(float)
+    X[(rng.random(X.shape) < 0.1) & (np.arange(40) > 5)[:, None]] = np.nan
+    X = X[~np.isnan(X).all(axis=1)]
+    weights = rng.integers(1, 4, len(X)).astype(float)
+    found, merged = complete_rows(X, weights, memory), np.unique(X, axis=0, return_inverse=True)
+    rows, total = merged[0], np.bincount(merged[1].ravel(), weights)
+    expected = slow_completion(rows, total, memory)[merged[1].ravel()]
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_a_twin_completes_a_row():
+    X = np.array([[0.0, 0.0], [0.0, 0.0], [10.0, 10.0], [10.0, np.nan]])
+    found = complete_rows(X, np.ones(4), EpanechnikovMemory(1.5))
+    np.testing.assert_array_equal(found, [[0, 0], [0, 0], [10, 10], [10, 10]])
+
+
+@pytest.mark.parametrize("away", [1e8, 1e12, 1e17])
+def test_a_far_cluster_costs_no_digit(away):
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    X[0, 1] = np.nan
+    alone = complete_rows(X, np.ones(30), EpanechnikovMemory(2.0))
+    both = complete_rows(np.concatenate([X, X[1:] + away]), np.ones(59), EpanechnikovMemory(2.0))
+    np.testing.assert_allclose(both[0], alone[0], rtol=1e-9)
 
 
 def test_whole_rows_are_left_alone():
