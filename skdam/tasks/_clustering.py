@@ -63,7 +63,8 @@ class BasinClustering(ClusterMixin, BaseEstimator):
         lie on the support.
     cluster_centers_ : ndarray of shape (n_clusters, D)
         Of the states merged in each cluster the one of the lowest energy: a mode of the density,
-        where retrieval stays, not a mean of several. In the dtype of `X`.
+        where retrieval stays, not a mean of several (but that a flow may tend to a point with a
+        memory exactly on its rim, from where it would go on). In the dtype of `X`.
     states_ : ndarray of shape (n_states, D), float64
         The distinct states that training rows ended at, in lexicographic order.
     state_labels_ : ndarray of shape (n_states,), int

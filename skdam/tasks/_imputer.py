@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import ndtri
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.impute import MissingIndicator
@@ -105,12 +106,13 @@ class MemoryImputer(TransformerMixin, BaseEstimator):
     have a hundredth of the weight, else over all. A rule for the bandwidth is applied at every
     step.
 
-    Shares are right to about 1e-10, relative, whatever the offset and the scale of the data, and a
-    mean never leaves the range of the stored column. Time is that of a matrix product over all
-    pairs of rows with gaps and memories, in `transform` once, in `fit`, for training rows with
-    gaps, about four times; memory is bounded by scikit-learn's `working_memory`. Kernels other than
-    powers of ``1 - u`` and exponentials are integrated numerically, for each pair, which takes ten
-    to a hundred times as long; the distance of their draws follows its law to 1e-5.
+    Shares are right to about 1e-10, relative, whatever the offset and the scale of the data (unless
+    weights differ by factors of 1e5 and more, which costs as many digits), and a mean never leaves
+    the range of the stored column. Time is that of a matrix product over all pairs of rows with
+    gaps and memories, in `transform` once, in `fit`, for training rows with gaps, about four times;
+    memory is bounded by scikit-learn's `working_memory`. Kernels other than powers of ``1 - u`` and
+    exponentials are integrated numerically, for each pair, which takes ten to a hundred times as
+    long; the distance of their draws follows its law to 1e-5.
 
     A fitted imputer holds its training rows verbatim: a file of it is training data.
 
@@ -287,16 +289,17 @@ class MemoryImputer(TransformerMixin, BaseEstimator):
         """
         if self.seed_ is None:
             raise NotFittedError("completion='sample' was set after fit: call fit again.")
-        uniform, normal = np.empty((len(X), 2)), np.empty(X.shape)
+        size = X.shape[1] + 2
         seen: Counter[bytes] = Counter()
-        for i, row in enumerate(np.where(np.isnan(X), np.nan, X + 0.0)):
+        digests = []
+        for row in np.where(np.isnan(X), np.nan, X + 0.0):
             values = row.tobytes()
             words = f"{self.seed_} {seen[values]} ".encode() + values
             seen[values] += 1
-            digest = hashlib.sha256(words).digest()
-            rng = np.random.RandomState(np.frombuffer(digest, dtype="<u4"))
-            uniform[i], normal[i] = rng.random_sample(2), rng.standard_normal(X.shape[1])
-        return uniform, normal
+            digests.append(hashlib.shake_256(words).digest(8 * size))
+        bits = np.frombuffer(b"".join(digests), dtype="<u8").reshape(-1, size)
+        uniform = ((bits >> np.uint64(12)) + 0.5) * 2.0**-52  # in (0, 1), both ends excluded
+        return uniform[:, :2], ndtri(uniform[:, 2:])
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
