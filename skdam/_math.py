@@ -29,6 +29,8 @@ SUM_ERROR = 1e-12
 _COMPACT = 8.0
 #: The centre is a multiple of the unit divided by this.
 _GRID = 16.0
+#: The logarithm of a density that underflows, as a number.
+LOWEST = -float(np.finfo(np.float64).max)
 TILE_ROWS, TILE_COLUMNS = 256, 1024
 BLOCK_BYTES = 2**27
 DIRECT_ELEMENTS = 2**17

@@ -20,7 +20,7 @@ from sklearn.utils._param_validation import HasMethods, InvalidParameterError
 from sklearn.utils._set_output import ADAPTERS_MANAGER
 from sklearn.utils.validation import check_is_fitted
 
-from ._math import Floats, power_of_two
+from ._math import LOWEST, Floats, power_of_two
 from ._validation import NOT_NEGATIVE, SHARE, Number, check_allowed
 from .datasets import corrupt
 from .memories._attention_base import BaseAttention
@@ -30,8 +30,6 @@ from .metrics import retrieval_error
 
 __all__ = ["coverage_scorer", "recall_scorer", "robust_log_likelihood_scorer"]
 
-#: The log density of a row that is too far away for its own.
-_LOWEST = -float(np.finfo(np.float64).max)
 #: Memories whose states are patterns in the units of their input: clean rows are what they aim at.
 _IN_DATA_UNITS = (DensityMemory, BaseAttention)
 
@@ -252,9 +250,9 @@ class _RobustLogLikelihood(_Scorer):
         memory = check_memory(last)
         density = np.log1p(-self.background) + memory.score_samples(X)
         broad = np.log(self.background) + _log_broad(memory, np.asarray(X, dtype=np.float64))
-        each = np.maximum(np.logaddexp(density, broad), _LOWEST)
+        each = np.maximum(np.logaddexp(density, broad), LOWEST)
         with np.errstate(over="ignore"):  # divided first, and yet rounding may add a last bit
-            return max(_LOWEST, float((each / len(each)).sum()))
+            return max(LOWEST, float((each / len(each)).sum()))
 
 
 def _steps(estimator: Any) -> list[Any]:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
-from .._math import Floats, Integers, row_blocks
+from .._math import LOWEST, Floats, Integers, row_blocks
 from .._validation import Number, all_or_nothing, check_rows
 from ..energies import KernelEnergy
 from ..kernels import KERNELS
@@ -22,8 +22,6 @@ from ..memories._kernel_base import BaseKernelMemory
 #: The share of the Gaussian tail in the density of a compact kernel. From .001 to .1 the AUROC on
 #: digits is the same to .001, whatever the bandwidth (`benchmarks/novelty.py`).
 TAIL_SHARE = 0.01
-#: Where a log density underflows: squares beyond float64, in bandwidths.
-LOWEST = -float(np.finfo(np.float64).max)
 #: Scores that differ by less, in nats or relative to their size, are equal up to rounding.
 TIE = 1e-9
 #: Relative rounding of sums of weights.

@@ -25,9 +25,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 
 from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory, MemoryNoveltyDetector
+from skdam._math import LOWEST
 from skdam.bandwidths import leave_one_out_log_likelihood
 from skdam.kernels import KERNELS, CompactKernel, PowerKernel, UnboundedKernel
-from skdam.tasks._novelty import LOWEST, _weighted_quantile, find_rows
+from skdam.tasks._novelty import _weighted_quantile, find_rows
 
 every_kernel = pytest.mark.parametrize("name", KERNEL_MEMORIES)
 COMPACT = [name for name in KERNEL_MEMORIES if name != "gaussian"]
