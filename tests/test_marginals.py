@@ -182,3 +182,12 @@ def test_the_law_of_a_kernel_without_an_end_is_right_to_a_hundred_thousandth():
     missing, uniform = np.tile([1, 2, 5, 100], 150), np.random.default_rng(0).random(600)
     v = UnboundedMarginal(Hidden()).spread(np.full(600, 0.4), missing, uniform)
     np.testing.assert_allclose(chi2(missing).cdf(v), uniform, atol=2e-5)
+
+
+def test_draws_do_not_depend_on_blocks():
+    rng = np.random.default_rng(0)
+    u, missing, uniform = rng.random(5000), rng.integers(1, 4, 5000), rng.random(5000)
+    marginal = marginal_of(KERNELS["cosine"])
+    parts = [np.s_[:1234], np.s_[1234:]]
+    pieces = [marginal.spread(u[part], missing[part], uniform[part]) for part in parts]
+    np.testing.assert_array_equal(marginal.spread(u, missing, uniform), np.concatenate(pieces))
