@@ -261,7 +261,7 @@ def test_a_threshold_is_that_of_the_pool():
 def test_a_frozen_memory_stores_no_pool():
     frozen = FrozenEstimator(BinaryMemory().fit(make_patterns(3, 8, random_state=0)))
     with pytest.raises(TypeError, match="is frozen, and stores no patterns"):
-        capacity_search(frozen, make_patterns(9, 8))
+        capacity_search(frozen, make_patterns(9, 8, random_state=0))
 
 
 def test_noise_is_measured_in_the_deviations_of_the_pool():
