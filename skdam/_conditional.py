@@ -66,6 +66,12 @@ class Own:
     def __getitem__(self, part: Integers | slice) -> Self:
         return replace(self, index=self.index[part], rest=self.rest[part])
 
+    def put_back(self, shares: Floats) -> Floats:
+        """Return shares (n, K) with those parts put back that had been left out."""
+        whole = shares.copy()
+        whole[np.arange(len(shares)), self.index] /= np.where(self.rest > 0, self.rest, 1.0)
+        return whole
+
     @property
     def skip(self) -> Integers:
         """Which memory to leave out altogether, or -1."""
@@ -108,8 +114,9 @@ class Conditional:
         """Return X with its unknown coordinates at their conditional mean.
 
         Every row has an unknown coordinate at least; its `own` part of a memory is left out.
-        With `sure`, a mask of the memories' entries, a mean is over the sure ones alone, wherever
-        those have at least the share `LEAST_SURE`.
+        With `sure`, what share of each memory's weight has each entry observed (none of a row's own
+        part where the row has a gap), a mean is over those shares alone, wherever they make at
+        least `LEAST_SURE`.
 
         A mean never leaves the range of the memories' column, and that of one memory is itself.
         """
@@ -118,7 +125,11 @@ class Conditional:
         for part, shares, _ in self._shares(X, known, own):
             index = shares.argmax(axis=1)
             alone = np.flatnonzero(shares[np.arange(len(shares)), index] == 1.0)
-            mean[part] = self._means(shares) if sure is None else self._sure_means(shares, sure)
+            if sure is None:
+                mean[part] = self._means(shares)
+            else:
+                observed = shares if own is None else own[part].put_back(shares)
+                mean[part] = self._sure_means(shares, observed, sure)
             mean[part[alone]] = rows[index[alone]]
         mean = np.clip(mean, rows.min(axis=0), rows.max(axis=0), out=mean)
         return np.where(known, X, mean)
@@ -172,24 +183,26 @@ class Conditional:
         anchor, offset = weighted_offsets(points, sparse.indices, sparse.data, sparse.indptr)
         return anchor + offset
 
-    def _sure_means(self, shares: Floats, sure: Floats) -> Floats:
+    def _sure_means(self, shares: Floats, observed: Floats, sure: Floats) -> Floats:
         points = self.points
-        total = shares @ sure.astype(np.float64)
+        total = observed @ sure
         enough = total >= LEAST_SURE
         if points.sizes.max() > LARGEST_SIZE:
-            return self._sure_means_near(shares, sure, enough)
+            return self._sure_means_near(shares, observed, sure, enough)
         centred = points.lifted[:, : points.rows.shape[1]]
-        mean = (shares @ (centred * sure)) / np.where(enough, total, 1.0)
+        mean = (observed @ (centred * sure)) / np.where(enough, total, 1.0)
         return points.centre + np.where(enough, mean, shares @ centred) / points.scale
 
-    def _sure_means_near(self, shares: Floats, sure: Floats, enough: np.ndarray) -> Floats:
+    def _sure_means_near(
+        self, shares: Floats, observed: Floats, sure: Floats, enough: np.ndarray
+    ) -> Floats:
         """Return the means relative to a member of each: the common centre is too far away."""
         rows = self.points.rows
         mean = rows[shares.argmax(axis=1)]
         query, member = np.nonzero(shares >= UNIT_ROUNDOFF / len(rows))
-        share = shares[query, member]
+        share, observed = shares[query, member], observed[query, member]
         for column in range(rows.shape[1]):
-            counted = share * (sure[member, column] | ~enough[query, column])
+            counted = np.where(enough[query, column], observed * sure[member, column], share)
             away = rows[member, column] - mean[query, column]
             total = np.bincount(query, counted, len(mean))
             mean[:, column] += np.bincount(query, counted * away, len(mean)) / total

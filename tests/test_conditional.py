@@ -295,7 +295,7 @@ def test_a_mean_over_sure_entries_leaves_the_others_out():
     memory = EpanechnikovMemory(1.2).fit(X)
     first = memory._energy().patterns.first
     known = with_gaps(queries)
-    found = conditional(memory).mean(queries, known, sure=sure[first])
+    found = conditional(memory).mean(queries, known, sure=sure[first].astype(float))
     fallback = 0
     for x, mask, mean in zip(queries, known, found, strict=True):
         shares, _ = slow_shares(X, np.ones(30), "epanechnikov", 1.2, x, mask)
@@ -305,6 +305,29 @@ def test_a_mean_over_sure_entries_leaves_the_others_out():
                 counted, fallback = shares, fallback + 1
             assert mean[f] == pytest.approx(float(counted @ X[:, f] / counted.sum()), abs=1e-10)
     assert 0 < fallback < (~known).sum() / 2
+
+
+@pytest.mark.parametrize("largest_size", [module.LARGEST_SIZE, 0.0])
+def test_what_a_row_has_not_observed_itself_its_copies_may_have(largest_size, monkeypatch):
+    """Leave out row by row of a memory of copies, each with gaps of its own."""
+    monkeypatch.setattr(module, "LARGEST_SIZE", largest_size)
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.normal(size=(8, 3)), 4, axis=0)
+    known, weights = rng.random(X.shape) < 0.5, rng.integers(1, 5, len(X)).astype(float)
+    X, known, weights = (
+        each[known.any(axis=1) & ~known.all(axis=1)] for each in (X, known, weights)
+    )
+    energy = GaussianMemory(1.0).fit(X, sample_weight=weights)._energy()
+    place, total = energy.patterns.place, energy.patterns.weights * energy.patterns.unit
+    sure = np.array([np.bincount(place, weights * column) / total for column in known.T]).T
+    own = Own(place, 1.0 - weights / total[place])
+    found = Conditional.of(energy).mean(X, known, own, sure)
+    for i, (x, mask) in enumerate(zip(X, known, strict=True)):
+        rest = np.delete(np.arange(len(X)), i)
+        shares, _ = slow_shares(X[rest], weights[rest], "gaussian", 1.0, x, mask)
+        for f in np.flatnonzero(~mask):
+            expected = np.average(X[rest, f], weights=shares * known[rest, f])
+            assert found[i, f] == pytest.approx(float(expected), rel=1e-12)
 
 
 def test_a_heavy_memory_near_the_rim_is_measured_as_one_that_leads():

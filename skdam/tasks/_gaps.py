@@ -35,9 +35,9 @@ def complete_rows(X: Floats, weights: Floats, memory: BaseKernelMemory) -> Float
         energy = clone(memory).fit(filled, sample_weight=weight)._energy()
         same = energy.patterns.place  # a row may be completed to another one
         if same.any():
-            own = Own(same[gaps], 1.0 - weight[gaps] / np.bincount(same, weight)[same[gaps]])
-            sure = np.zeros((same.max() + 1, X.shape[1]), dtype=bool)
-            np.logical_or.at(sure, same, known)
+            total = np.bincount(same, weight)
+            own = Own(same[gaps], 1.0 - weight[gaps] / total[same[gaps]])
+            sure = np.array([np.bincount(same, weight * k) / total for k in known.T]).T
             filled[gaps] = Conditional.of(energy).mean(filled[gaps], known[gaps], own, sure)
     return filled[place]
 

@@ -102,8 +102,8 @@ class MemoryImputer(TransformerMixin, BaseEstimator):
 
     summed over the n_ij features that both rows have; v is the mean over features of twice the
     variance. Then all rows with gaps get their conditional mean under the memory of the completed
-    rows but themselves, and once more: a mean over the memories that have the feature, if these
-    have a hundredth of the weight, else over all. A rule for the bandwidth is applied at every
+    rows but themselves, and once more: a mean over the rows that have the feature, if these have a
+    hundredth of the weight, else over all. A rule for the bandwidth is applied at every
     step.
 
     Shares are right to about 1e-10, relative, whatever the offset and the scale of the data (unless

@@ -54,8 +54,8 @@ def slow_completion(X, weights, memory):
             rest = clone(memory).set_params(bandwidth=bandwidth)
             energy = rest.fit(before[others], sample_weight=weights[others])._energy()
             place, one = energy.patterns.place, slice(i, i + 1)
-            copies = [known[others][place == p] for p in range(place.max() + 1)]
-            sure = np.array([each.any(axis=0) for each in copies])
+            copies = [others[place == p] for p in range(place.max() + 1)]
+            sure = np.array([np.average(known[c], 0, weights=weights[c]) for c in copies])
             filled[i] = Conditional.of(energy).mean(before[one], known[one], sure=sure)[0]
     return filled
 
@@ -70,18 +70,41 @@ def test_completion_is_the_formula(memory):
     np.testing.assert_array_equal(found[known], X[known])
 
 
-@pytest.mark.parametrize("memory", [EpanechnikovMemory(1.2), GaussianMemory(0.5)], ids=str)
-@pytest.mark.parametrize("seed", range(5))
-def test_rows_that_are_completed_to_others_are_the_formula_too(memory, seed):
+def lattice_with_gaps(seed, share, n=30):
+    """Return copies of a few rows of integers: many of those with gaps are completed to others."""
     rng = np.random.default_rng(seed)
-    X = rng.integers(0, 5, (6, 4))[rng.integers(0, 6, 40)].astype(float)
-    X[(rng.random(X.shape) < 0.1) & (np.arange(40) > 5)[:, None]] = np.nan
+    X = rng.integers(0, 3, (5, 4))[rng.integers(0, 5, n)].astype(float)
+    X[rng.random(X.shape) < share] = np.nan
     X = X[~np.isnan(X).all(axis=1)]
-    weights = rng.integers(1, 4, len(X)).astype(float)
-    found, merged = complete_rows(X, weights, memory), np.unique(X, axis=0, return_inverse=True)
-    rows, total = merged[0], np.bincount(merged[1].ravel(), weights)
-    expected = slow_completion(rows, total, memory)[merged[1].ravel()]
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    return X, rng.integers(1, 4, len(X)).astype(float)
+
+
+def merged(X, weights):
+    """Return the distinct rows, NaN equal to NaN, their total weights, and where each row is."""
+    rows, place = np.unique(np.nan_to_num(X, nan=-1.0), axis=0, return_inverse=True)
+    place = place.ravel()
+    return np.where(rows == -1.0, np.nan, rows), np.bincount(place, weights), place
+
+
+@pytest.mark.parametrize(
+    "memory", [EpanechnikovMemory(1.2), GaussianMemory(0.5), KernelMemory("biweight", 1.5)], ids=str
+)
+@pytest.mark.parametrize("share", [0.1, 0.35])
+@pytest.mark.parametrize("seed", range(8))
+def test_rows_that_are_completed_to_others_are_the_formula_too(memory, share, seed):
+    X, weights = lattice_with_gaps(seed, share)
+    rows, total, place = merged(X, weights)
+    found, expected = complete_rows(X, weights, memory), slow_completion(rows, total, memory)
+    np.testing.assert_allclose(found, expected[place], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_rows_of_a_far_lattice_are_the_formula_too(seed, monkeypatch):
+    X, weights = lattice_with_gaps(seed, 0.35)
+    found = complete_rows(X, weights, EpanechnikovMemory(1.2))
+    monkeypatch.setattr("skdam._conditional.LARGEST_SIZE", 0.0)
+    near = complete_rows(X, weights, EpanechnikovMemory(1.2))
+    np.testing.assert_allclose(near, found, rtol=1e-9, atol=1e-9)
 
 
 def test_a_twin_completes_a_row():
