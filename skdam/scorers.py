@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, InvalidParameterError
+from sklearn.utils._param_validation import HasMethods, InvalidParameterError, StrOptions
 from sklearn.utils._set_output import ADAPTERS_MANAGER
 from sklearn.utils.validation import check_is_fitted
 
@@ -40,6 +40,7 @@ def recall_scorer(
     missing: float = 0.0,
     flip: float = 0.0,
     random_state: int | np.random.RandomState | None = 0,
+    target: str = "clean",
 ) -> Callable[..., float]:
     r"""Return a scorer: how much of damaged rows comes back through the whole estimator.
 
@@ -50,10 +51,11 @@ def recall_scorer(
 
     the share of the clean rows' variance that comes back (``1 - retrieval_error**2``), in the
     space of the output. 1: all of it. 0: no more than the mean row tells; less: worse than that.
-    The target t is what becomes of the clean row, ``T(x)``, save that a memory of real patterns
-    passes it on as it is. So a memory that has collapsed scores 0, though damaged and clean rows
-    then agree perfectly; one that is too narrow returns the nearest stored row, noise and all, and
-    scores less than one that averages. For an imputer the order of scores is that of the RMSE.
+    The target t is what becomes of the clean row, ``T(x)``, save that by default a memory of real
+    patterns passes it on as it is. So a memory that has collapsed scores 0, though damaged and
+    clean rows then agree perfectly; one that is too narrow returns the nearest stored row, noise
+    and all, and scores less than one that averages. For an imputer the order of scores is that of
+    the RMSE.
 
     Parameters
     ----------
@@ -68,6 +70,13 @@ def recall_scorer(
         Share of the features of each row whose signs flip: for patterns of +-1.
     random_state : int, RandomState or None, default=0
         An integer damages a row of the same fold alike for all candidates of a search.
+    target : {"clean", "transformed"}, default="clean"
+        What the states of damaged rows are compared with:
+
+        - "clean": the clean row, in the space of the output. It tells how good a memory is.
+        - "transformed": T(x), whatever T is. It tells how stable the states are: damaged and clean
+          rows agree the better the more the memory has merged; only if all states are one is the
+          score 0. Choose no bandwidth by it alone.
 
     Returns
     -------
@@ -103,13 +112,13 @@ def recall_scorer(
     >>> from skdam import EpanechnikovMemory
     >>> from skdam.scorers import recall_scorer
     >>> recall_scorer(noise=1.0)
-    recall_scorer(noise=1.0, missing=0.0, flip=0.0, random_state=0)
+    recall_scorer(noise=1.0, missing=0.0, flip=0.0, random_state=0, target='clean')
     >>> X, grid = load_digits().data[:600], {"bandwidth": [18.0, 34.0]}
     >>> search = GridSearchCV(EpanechnikovMemory(), grid, scoring=recall_scorer(noise=1.0))
     >>> search.fit(X).best_params_
     {'bandwidth': 18.0}
     """
-    return _Recall(noise, missing, flip, random_state)
+    return _Recall(noise, missing, flip, random_state, target)
 
 
 def coverage_scorer() -> Callable[..., float]:
@@ -208,6 +217,7 @@ class _Recall(_Scorer):
     missing: float
     flip: float
     random_state: int | np.random.RandomState | None
+    target: str
 
     _maker = "recall_scorer"
 
@@ -216,14 +226,20 @@ class _Recall(_Scorer):
         check_allowed(self.missing, "missing", SHARE)
         check_allowed(self.flip, "flip", SHARE)
         check_random_state(self.random_state)
+        check_allowed(self.target, "target", StrOptions({"clean", "transformed"}))
         if not (self.noise or self.missing or self.flip):
             raise InvalidParameterError(
                 "noise, missing and flip are all 0: there is no damage to recall from."
             )
 
     def __call__(self, estimator: Any, X: ArrayLike, y: object = None) -> float:
-        damaged = corrupt(X, **vars(self))
-        error = retrieval_error(*_through(estimator, _like(X, damaged), X))
+        damage = vars(self).copy()
+        passed_on = _IN_DATA_UNITS if damage.pop("target") == "clean" else ()
+        damaged = _like(X, corrupt(X, **damage))
+        states, targets = _through(estimator, damaged, X, passed_on)
+        if not passed_on and _all_alike(states, targets):
+            return 0.0
+        error = retrieval_error(states, targets)
         return 1.0 - error * error  # a power would raise where this is -inf
 
 
@@ -280,16 +296,24 @@ def _able(estimator: Any, method: str) -> Any:
     return estimator
 
 
-def _through(estimator: Any, damaged: Any, clean: Any) -> tuple[Any, Any]:
-    """Return what becomes of damaged rows, and what they should have become."""
+def _through(
+    estimator: Any, damaged: Any, clean: Any, passed_on: tuple[type, ...]
+) -> tuple[Any, Any]:
+    """Return what becomes of damaged rows and of clean ones, which some steps leave as they are."""
     for step in _steps(estimator):
         transform = _able(step, "transform").transform
         if isinstance(step, Memory):
             damaged = _filled(damaged, clean)
         damaged = transform(damaged)
-        passes = isinstance(step, _IN_DATA_UNITS)
-        clean = _like(damaged, np.asarray(clean)) if passes else transform(clean)
+        left = isinstance(step, passed_on)
+        clean = _like(damaged, np.asarray(clean)) if left else transform(clean)
     return damaged, clean
+
+
+def _all_alike(states: Any, targets: Any) -> bool:
+    """Return whether all rows of both are the same row."""
+    targets = np.asarray(targets)
+    return bool(np.all(targets == targets[:1]) and np.all(np.asarray(states) == targets[:1]))
 
 
 def _filled(damaged: Any, clean: Any) -> Any:

@@ -51,6 +51,7 @@ SCORERS = [
     recall_scorer(noise=0.5, random_state=3),
     recall_scorer(missing=0.3),
     recall_scorer(flip=0.25, noise=0.1),
+    recall_scorer(noise=0.5, target="transformed"),
     coverage_scorer(),
     robust_log_likelihood_scorer(),
     robust_log_likelihood_scorer(background=0.9),
@@ -121,6 +122,20 @@ def test_recall_is_measured_in_the_space_of_the_output():
         assert states.shape == (40, 2)
         found = recall_scorer(noise=0.5)(pipeline, FRESH)
         assert found == pytest.approx(share(states, targets), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", KERNEL_MEMORIES)
+def test_states_of_damaged_rows_can_be_compared_with_those_of_clean_ones(name):
+    memory = KERNEL_MEMORIES[name](bandwidth=2.0, max_iter=900)
+    pipeline = make_pipeline(StandardScaler(), memory, PCA(2, whiten=True)).fit(X)
+    expected = share(pipeline.transform(damaged(noise=0.5)), pipeline.transform(FRESH))
+    found = recall_scorer(noise=0.5, target="transformed")(pipeline, FRESH)
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_states_that_are_all_one_tell_no_more_than_their_mean():
+    memory = EpanechnikovMemory(bandwidth=1e4).fit(X)
+    assert recall_scorer(noise=0.5, target="transformed")(memory, FRESH) == 0.0
 
 
 def test_recall_of_an_imputer_is_in_the_order_of_its_rmse():
@@ -379,7 +394,7 @@ def test_single_precision_is_scored_as_it_is():
             for rows, kind in ((single, np.float32), (single, np.float64))
         )
         expected = scorer(large, fresh.astype(np.float64))
-        rel = 1e-12 if scorer in SCORERS[3:] else 1e-5  # damage is rounded to float32
+        rel = 1e-12 if scorer in SCORERS[4:] else 1e-5  # damage is rounded to float32
         assert scorer(small, fresh) == pytest.approx(expected, rel=rel)
         assert isinstance(scorer(small, fresh), float)
 
@@ -462,7 +477,7 @@ def test_frames_that_a_memory_makes_keep_their_names():
     memory = EpanechnikovMemory(2.0).set_output(transform="pandas")
     model = make_pipeline(memory, StandardScaler(), EpanechnikovMemory(1.0))
     plain = make_pipeline(EpanechnikovMemory(2.0), StandardScaler(), EpanechnikovMemory(1.0))
-    for scorer in SCORERS[:3]:
+    for scorer in SCORERS[:4]:
         assert scorer(model.fit(X), FRESH) == scorer(plain.fit(X), FRESH)
     chosen = ColumnTransformer([("some", StandardScaler(), ["a", "c"])])
     frame = pd.DataFrame(X, columns=list("abcd"), index=np.arange(60) * 7)
@@ -548,6 +563,7 @@ def test_any_transformer_has_a_recall():
         (recall_scorer, {"missing": 1.1}, "missing must be a float in the range"),
         (recall_scorer, {"flip": "some"}, "flip must be a float in the range"),
         (recall_scorer, {"noise": 1.0, "random_state": "seed"}, "cannot be used to seed"),
+        (recall_scorer, {"noise": 1.0, "target": "states"}, "target must be a str among"),
         (robust_log_likelihood_scorer, {"background": 0.0}, "background must be a float in the"),
         (robust_log_likelihood_scorer, {"background": 1.0}, "background must be"),
         (robust_log_likelihood_scorer, {"background": np.nan}, "background must be"),
