@@ -215,7 +215,8 @@ class MemoryImputer(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` is infinite somewhere or has the wrong number of features.
+            If `X` is infinite somewhere or has the wrong number of features, or if a parameter was
+            set out of range since.
 
         Warns
         -----
@@ -223,6 +224,7 @@ class MemoryImputer(TransformerMixin, BaseEstimator):
             With ``completion="retrieve"``, as the memory's `retrieve`.
         """
         check_is_fitted(self)
+        self._validate_params()
         X = check_rows(gaps_as_nan(X), self, gaps=True)
         completed = np.where(np.isnan(X), X.dtype.type(0), X)  # features that `fit` never saw
         features = np.flatnonzero(self.observed_features_)

@@ -454,6 +454,8 @@ def test_transform_asks_for_a_fit_and_for_its_features():
         fitted().transform(QUERIES[:, :3])
     with pytest.raises(NotFittedError, match="call fit again"):
         fitted().set_params(completion="sample").transform(QUERIES)
+    with pytest.raises(ValueError, match="'completion' parameter"):
+        fitted().set_params(completion="median").transform(QUERIES)
 
 
 def test_a_retrieval_cut_short_warns_once_and_others_do_not():
