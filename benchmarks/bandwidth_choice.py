@@ -37,7 +37,9 @@ SCORES = {
     "recall, noise 1.2": recall_scorer(noise=1.2),
     "recall, noise 1.5": recall_scorer(noise=1.5),
     "recall, half missing": recall_scorer(missing=0.5),
+    "recall, transformed": recall_scorer(noise=NOISE, target="transformed"),
     "coverage": coverage_scorer(),
+    "coverage, .5 enough": coverage_scorer(enough=0.5),
 }
 
 

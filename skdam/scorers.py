@@ -121,20 +121,30 @@ def recall_scorer(
     return _Recall(noise, missing, flip, random_state, target)
 
 
-def coverage_scorer() -> Callable[..., float]:
+def coverage_scorer(*, enough: float = 1.0) -> Callable[..., float]:
     """Return a scorer: the share of held-out rows that lie on the support of the density.
 
     It takes every fitted estimator with `score_samples`, pipelines too, and counts the rows whose
-    log density is greater than -inf. It never falls as the bandwidth grows, so it chooses none by
-    itself: watch it beside another score.
+    log density is greater than -inf. It never falls as the bandwidth grows: watch it beside another
+    score, or say how much is `enough`.
+
+    Parameters
+    ----------
+    enough : float, default=1.0
+        Shares above this one, of (0, 1], count as this one. So a search over bandwidths in
+        ascending order chooses the narrowest that reaches that share of the rows, in every fold:
+        of equal scores it takes the first. By 1 it is the one that reaches the remotest row, at
+        which memories have mostly merged.
 
     Returns
     -------
     callable
-        ``scorer(estimator, X, y=None) -> float`` between 0 and 1; y is ignored.
+        ``scorer(estimator, X, y=None) -> float`` between 0 and `enough`; y is ignored.
 
     Raises
     ------
+    ValueError
+        If `enough` is out of range.
     TypeError
         By the scorer, if the estimator has no `score_samples`.
 
@@ -145,8 +155,10 @@ def coverage_scorer() -> Callable[..., float]:
     >>> memory = EpanechnikovMemory(bandwidth=1.0).fit([[0.0], [3.0]])
     >>> coverage_scorer()(memory, [[0.5], [1.5], [2.5], [9.0]])
     0.5
+    >>> coverage_scorer(enough=0.4)(memory, [[0.5], [1.5], [2.5], [9.0]])
+    0.4
     """
-    return _Coverage()
+    return _Coverage(enough)
 
 
 def robust_log_likelihood_scorer(*, background: float = 0.1) -> Callable[..., float]:
@@ -245,11 +257,17 @@ class _Recall(_Scorer):
 
 @dataclass(frozen=True, repr=False)
 class _Coverage(_Scorer):
+    enough: float
+
     _maker = "coverage_scorer"
+
+    def __post_init__(self) -> None:
+        check_allowed(self.enough, "enough", Number(Real, 0, 1, closed="right"))
 
     def __call__(self, estimator: Any, X: ArrayLike, y: object = None) -> float:
         last, X = _before_last(estimator, X)
-        return float(np.mean(_able(last, "score_samples").score_samples(X) > -np.inf))
+        covered = np.mean(_able(last, "score_samples").score_samples(X) > -np.inf)
+        return float(min(covered, self.enough))
 
 
 @dataclass(frozen=True, repr=False)

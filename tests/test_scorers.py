@@ -53,6 +53,7 @@ SCORERS = [
     recall_scorer(flip=0.25, noise=0.1),
     recall_scorer(noise=0.5, target="transformed"),
     coverage_scorer(),
+    coverage_scorer(enough=0.5),
     robust_log_likelihood_scorer(),
     robust_log_likelihood_scorer(background=0.9),
 ]
@@ -280,6 +281,18 @@ def test_coverage_goes_through_pipelines_and_takes_any_density():
     assert 0 < np.isfinite(scores).mean() < 1
     assert coverage_scorer()(pipeline, FRESH) == np.isfinite(scores).mean()
     assert coverage_scorer()(KernelDensity().fit(X), FRESH) == 1.0
+
+
+def test_more_coverage_than_enough_counts_no_more(searched):
+    memory = EpanechnikovMemory(bandwidth=0.8).fit(X)
+    covered = coverage_scorer()(memory, FRESH)
+    assert 0.1 < covered < 0.9
+    for enough in (0.1, 0.9):
+        assert coverage_scorer(enough=enough)(memory, FRESH) == min(enough, covered)
+    means = searched[1]
+    first = means["enough"].argmax()
+    assert means["enough"][first:].tolist() == [0.5] * (13 - first)  # in every fold
+    assert means["coverage"][first - 1] < 0.6
 
 
 # --- robust likelihood ------------------------------------------------------------------------
@@ -564,6 +577,9 @@ def test_any_transformer_has_a_recall():
         (recall_scorer, {"flip": "some"}, "flip must be a float in the range"),
         (recall_scorer, {"noise": 1.0, "random_state": "seed"}, "cannot be used to seed"),
         (recall_scorer, {"noise": 1.0, "target": "states"}, "target must be a str among"),
+        (coverage_scorer, {"enough": 0.0}, "enough must be a float in the range"),
+        (coverage_scorer, {"enough": 1.5}, "enough must be"),
+        (coverage_scorer, {"enough": True}, "enough must be"),
         (robust_log_likelihood_scorer, {"background": 0.0}, "background must be a float in the"),
         (robust_log_likelihood_scorer, {"background": 1.0}, "background must be"),
         (robust_log_likelihood_scorer, {"background": np.nan}, "background must be"),
@@ -589,6 +605,7 @@ def searched(digits):
     scoring = {
         "recall": recall_scorer(noise=1.2),
         "coverage": coverage_scorer(),
+        "enough": coverage_scorer(enough=0.5),
         "robust": robust_log_likelihood_scorer(),
         "likelihood": lambda memory, X, y=None: memory.score(X),
     }
@@ -614,7 +631,7 @@ def test_likelihood_alone_chooses_a_collapse_and_the_other_scores_a_memory(digit
     fixed, kept = states_of(digits, chosen["likelihood"])
     assert fixed < 100
     assert kept == 0.0
-    for score in ("recall", "robust"):
+    for score in ("recall", "robust", "enough"):
         fixed, kept = states_of(digits, chosen[score])
         assert fixed > 100
         assert 0.15 < kept < 0.9  # neither merged nor the nearest neighbour
