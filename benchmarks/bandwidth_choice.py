@@ -7,8 +7,8 @@ come back from noise of 4 grey levels; coverage and log likelihood: of held-out 
 
 The second table has the scores themselves, against the bandwidth in units of the default, noise
 1.2: the share of variance that comes back (`recall_scorer`), beside two that compare with
-``transform(clean)``: agreement (``target="transformed"``) grows until all has collapsed into one
-state, and telling the rows apart by it is best near the nearest neighbour.
+``transform(clean)``: agreement (``target="transformed"``) is best where most has merged, and
+telling the rows apart by it is best near the nearest neighbour.
 """
 
 import warnings

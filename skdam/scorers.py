@@ -75,8 +75,8 @@ def recall_scorer(
 
         - "clean": the clean row, in the space of the output. It tells how good a memory is.
         - "transformed": T(x), whatever T is. It tells how stable the states are: damaged and clean
-          rows agree the better the more the memory has merged; only if all states are one is the
-          score 0. Choose no bandwidth by it alone.
+          rows agree best where the memories have merged into few states, none of them stored. If
+          all states are one, the score is 0. Choose no bandwidth by it alone.
 
     Returns
     -------

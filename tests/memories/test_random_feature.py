@@ -192,16 +192,30 @@ def flipped(patterns, n_flips, seed=2):
     return damaged
 
 
+def come_back(memory, patterns):
+    """Return the share of patterns, six of their bits flipped, whose states are nearest to them."""
+    damaged = np.vstack([flipped(patterns, 6, seed) for seed in range(4)])
+    states = memory.transform(damaged)
+    corner = np.abs(states - np.tile(patterns, (4, 1))) < patterns.max() / 2
+    return corner.all(axis=1).mean()
+
+
 @pytest.mark.filterwarnings("ignore:.*still moving")
 def test_with_enough_features_patterns_come_back():
     patterns = binary(50, 64)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # 16384 are enough, and nothing is said
         memory = memory_of(n_components=16_384, bandwidth=30**-0.5, max_iter=30).fit(patterns)
-    damaged = np.vstack([flipped(patterns, 6, seed) for seed in range(4)])
-    states = memory.transform(damaged)
-    corner = np.abs(states - np.tile(patterns, (4, 1))) < patterns.max() / 2
-    assert corner.all(axis=1).mean() >= 0.99
+    assert come_back(memory, patterns) >= 0.99
+
+
+@pytest.mark.filterwarnings("ignore:.*still moving", "ignore:.*too few")
+def test_with_too_few_features_a_tenth_of_the_patterns_come_back():
+    patterns, shares = binary(50, 64), []
+    for seed in range(6):
+        memory = memory_of(n_components=4096, bandwidth=30**-0.5, max_iter=30, random_state=seed)
+        shares.append(come_back(memory.fit(patterns), patterns))
+    assert 0.05 < np.mean(shares) < 0.2
 
 
 def test_with_too_few_features_fit_says_how_many_would_do():
