@@ -21,6 +21,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from ._math import power_of_two
+
 FLOATS = [np.float64, np.float32]
 #: Newer versions refuse a batch of zero weights, which changes nothing, unless told otherwise.
 _ZEROS_ALLOWED = {
@@ -181,13 +183,21 @@ def check_weights(sample_weight: ArrayLike | None, X: np.ndarray) -> np.ndarray:
 
 
 def check_total(weights: np.ndarray) -> None:
-    """Refuse weights that leave nothing, or whose sum is not representable."""
+    """Refuse weights that leave nothing, or whose sum or ratios are not representable."""
     with np.errstate(over="ignore"):
         total = weights.sum()
     if total == 0:
         raise ValueError("sample_weight must not be all zero: no memory would be left.")
     if total == np.inf:
         raise ValueError(f"sample_weight must have a finite sum, got {total}.")
+    largest = weights.max()
+    scaled = weights / power_of_two(largest)
+    if np.any(scaled * power_of_two(largest) != weights):
+        least = weights[weights > 0].min()
+        raise ValueError(
+            "sample_weight must not differ by more than float64 can tell, got positive weights from"
+            f" {least:.6g} to {largest:.6g}."
+        )
 
 
 def check_labels(y: ArrayLike, X: np.ndarray, estimator: BaseEstimator) -> np.ndarray:

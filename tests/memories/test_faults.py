@@ -178,6 +178,7 @@ WRONG_WEIGHTS = [
     ([np.nan, 1.0], "sample_weight contains NaN"),
     ([np.inf, 1.0], "sample_weight contains infinity"),
     ([1e308, 1e308], "sample_weight must have a finite sum"),
+    ([1e300, 1e-300], "must not differ by more than float64 .* from 1e-300 to 1e\\+300"),
     ([[1.0], [1.0]], "Sample weights must be 1D array or scalar"),
     (np.ma.array([1.0, 2.0], mask=[True, False]), "sample_weight is a masked array"),
     (np.array([1, 2], dtype="m8[s]"), "sample_weight holds dates or time"),
@@ -188,6 +189,15 @@ WRONG_WEIGHTS = [
 def test_wrong_weights_are_refused(weights, message):
     with pytest.raises((ValueError, TypeError), match=message):
         EpanechnikovMemory(bandwidth=1.0).fit(np.eye(2), sample_weight=weights)
+
+
+@pytest.mark.parametrize("weights", [[1.0, 5e-324], [1e300, 1e-7], [2e-300, 5e-324]])
+@every_kernel
+def test_weights_as_far_apart_as_floats_are_right(name, weights):
+    memory = KERNEL_MEMORIES[name](bandwidth=1.0).fit([[0.0], [99.0]], sample_weight=weights)
+    alone = KERNEL_MEMORIES[name](bandwidth=1.0).fit([[0.0]]).score_samples([[0.0]])
+    expected = alone + np.log(weights) - np.log(weights[0])
+    np.testing.assert_allclose(memory.score_samples([[0.0], [99.0]]), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("rule", ["nearest", "scott", "silverman", "loo"])
