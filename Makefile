@@ -8,11 +8,12 @@ pip = $(bin)/python -m pip --quiet --disable-pip-version-check
 export SCIPY_ARRAY_API = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest lint doc bench clean
+.PHONY: help demo test laws test-oldest lint doc bench clean
 
 help:
 	@echo "make demo         store, damage, retrieve, score and sample real digits; draw digits.png"
 	@echo "make test         the whole test suite"
+	@echo "make laws         every law on 10 000 new cases, for hours (ARGS='-k attention' narrows it)"
 	@echo "make test-oldest  the same on the oldest supported dependencies"
 	@echo "make lint         ruff and mypy"
 	@echo "make doc          the documentation, into doc/_build/html"
@@ -24,6 +25,9 @@ demo: $(VENV)/.plot
 
 test: $(VENV)/.test
 	$(bin)/python -m pytest -n $(JOBS) $(ARGS)
+
+laws: $(VENV)/.test
+	$(bin)/python -m pytest -n $(JOBS) -m hypothesis --hypothesis-profile=thorough $(ARGS)
 
 test-oldest:
 	$(MAKE) test VENV=.venv-oldest PIP_CONSTRAINT=.ci/oldest.txt

@@ -7,20 +7,23 @@ os.environ["MPLBACKEND"] = "agg"
 
 import sys
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
 from skdam._active import BACK_ENDS, Search
 
-settings.register_profile(
-    "exact",
-    deadline=None,
-    derandomize=True,
-    max_examples=50,
-    # `each_back_end` is the same for all examples of a test
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-settings.load_profile("exact")
+# `each_back_end` is the same for all examples of a test
+_laws = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.register_profile("push", _laws, derandomize=True, max_examples=100)
+settings.register_profile("thorough", _laws, max_examples=10_000, print_blob=True)
+settings.load_profile("push")
+
+
+@pytest.fixture(autouse=True)
+def _seed_the_global_generator():
+    """Let what takes no seed draw the same in every run, and whatever ran before."""
+    np.random.seed(0)
 
 
 @pytest.fixture(autouse=True)
