@@ -247,7 +247,7 @@ LAWS = {f"in units of {unit}": _unit(unit) for unit in (1e-300, 1e-150, 1e150, 1
     "offset 1e8": Law(*[lambda X: X + 1e8] * 2, OFFSET, SUBJECTS.keys() - CENTRAL),
     # minima are float64 whatever the rows
     "float32": Law(*[CASTS["float32"]] * 2, LIKE32, SUBJECTS.keys() - {"EmergentSampler"}),
-    # copies are weight: tests/memories/test_laws.py measures by how much they lower an energy
+    # copies are weight: tests/laws/test_kernel_memories.py measures how they lower an energy
     "identical rows": Law(COPIES, SAME, ALIKE),
     "one row fitted": Law(COPIES, SAME, ALIKE, SUBJECTS.keys() - MANY, ROWS[:1]),
     "one row asked": Law(SAME, lambda X: X[:1], ALIKE | SUMS),

@@ -17,7 +17,7 @@ import test_energies as energies
 import test_kernels as kernels
 import test_lists as lists
 from cases import SCENES
-from memories import test_laws as laws
+from laws import test_kernel_memories as laws
 from memories import test_retrieval as retrieval
 from memories import test_sampling as sampling
 from memories import test_scores as scores
