@@ -84,6 +84,9 @@ def _projected_gradient(
     value, gradient = loss(found)
     values, length = [value], 1.0 / max(float(np.linalg.norm(gradient)), _TINY)
     for turn in range(_STEPS):
+        if np.linalg.norm(_on_sphere(found - gradient) - found) <= _SHORTEST:
+            yield found  # at rest: a longer step follows rounding, and may map a row to 0
+            return
         before, slope = found, gradient
         while True:
             found = _on_sphere(before - length * slope)

@@ -218,3 +218,11 @@ def test_a_learned_map_knows_directions_and_the_set_of_memories_alone(seed, k, n
     np.testing.assert_array_equal(other.map_, memory.map_)
     theirs = other.transform(np.ldexp(queries, power))
     np.testing.assert_allclose(np.ldexp(theirs, -power), state, atol=1e-11)
+
+
+@given(seed=seeds, k=st.integers(2, 4), more=st.integers(0, 2))
+def test_independent_memories_come_to_lie_on_a_simplex(seed, k, more):
+    X, _, _ = problem(seed, (k, k + more))
+    memory = KernelizedMemory(1e3, learn_map=True, random_state=seed).fit(X)
+    assert memory.separation_ == pytest.approx(memory.simplex_bound_, abs=1e-2)
+    np.testing.assert_allclose(memory.transform(X), X, rtol=0, atol=1e-9)
