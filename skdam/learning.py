@@ -94,7 +94,8 @@ def pseudo_inverse(X: np.ndarray) -> Floats:
     rounding = size[0] * max(X.shape) * np.finfo(np.float64).eps
     held = size > rounding
     couplings = _symmetric(axes[held].T @ axes[held] / 2.0)
-    couplings[np.abs(couplings) < rounding / size[held].min()] = 0.0  # an axis that is held whole
+    most = 16.0 * rounding / size[held].min()
+    couplings[np.abs(couplings) < most] = 0.0  # an axis that is held whole
     return couplings
 
 

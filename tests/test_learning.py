@@ -364,3 +364,12 @@ def test_a_margin_beyond_reach_is_told():
 def test_a_lone_spin_cannot_be_held(margin):
     with pytest.warns(ConvergenceWarning, match="1 bits of 1 of 1 memories"):
         assert perceptron(np.ones((3, 1)), margin=margin) == 0.0
+
+
+def test_a_bit_whose_axis_is_held_whole_has_no_couplings_in_any_order():
+    """Rounding left some, which told bits that were tied where to go."""
+    X = np.array([[1, 1, 1, -1, -1], [1, -1, 1, 1, -1], [-1, 1, 1, -1, -1], [-1, 1, -1, -1, -1]])
+    for order in itertools.permutations(range(5)):
+        W = np.abs(pseudo_inverse(X[[0, 1, 2, 3, 3]][:, order]))
+        assert ((W == 0.0) | np.isclose(W, 0.5)).all()
+        assert (W > 0.0).sum() == 2
