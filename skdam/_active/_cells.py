@@ -5,13 +5,11 @@ radius plus its own has no active point there; in the cells that are left, float
 float64 decides.
 """
 
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
+from scipy.sparse import csr_array
 
 from .._math import Floats, Integers, Points, Queries, slices
 from ._index import SINGLE, Task, nanoseconds, sampled
@@ -38,9 +36,7 @@ class Cells(Proposer):
         super().__init__(points, weights)
         z, squares = points.lifted[:, :-2], points.lifted[:, -1]
         self.centres = _centres(z)
-        cell = np.concatenate(
-            [_squared(z[rows], self.centres).argmin(axis=1) for rows in slices(len(z), _BLOCK)]
-        )
+        cell = _nearest(z, self.centres)
         self.place = np.argsort(cell, kind="stable")
         self.start = np.searchsorted(cell[self.place], np.arange(len(self.centres) + 1))
         self.radius = _radii(z, self.centres, cell)
@@ -49,8 +45,7 @@ class Cells(Proposer):
     def order(self, X: Floats, task: Task) -> Integers:
         queries = self.points.lift(X)
         nearest = [
-            _squared(centred(queries[rows])[0], self.centres).argmin(axis=1)
-            for rows in slices(len(X), _BLOCK)
+            _nearest(centred(queries[rows])[0], self.centres) for rows in slices(len(X), _BLOCK)
         ]
         return np.argsort(np.concatenate(nearest), kind="stable")
 
@@ -93,11 +88,30 @@ def _centres(z: Floats) -> Floats:
         bounded = np.isfinite(np.einsum("ij,ij->", z, z) * 4)
     if n_cells < 2 or not bounded:
         return np.zeros((1, z.shape[1]))
-    means = KMeans(n_cells, init="random", n_init=1, max_iter=_STEPS, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        centres = means.fit(z).cluster_centers_
+    centres = _k_means(z, n_cells)
     return centres[leaves_list(linkage(centres, "average"))]
+
+
+def _k_means(z: Floats, n_cells: int) -> Floats:
+    """Return centres after a few steps from random points; one that nobody is near stays.
+
+    Not scikit-learn's: its OpenMP hangs in a forked child, and it sets BLAS's threads, and filters
+    of warnings, for the whole process.
+    """
+    every = np.arange(len(z))
+    centres = z[np.random.RandomState(0).permutation(len(z))[:n_cells]]
+    for _ in range(_STEPS):
+        cell = _nearest(z, centres)
+        members = csr_array((np.ones(len(z)), (cell, every)), (n_cells, len(z)))
+        counts = np.bincount(cell, minlength=n_cells)[:, None]
+        centres = np.where(counts > 0, (members @ z) / np.maximum(counts, 1), centres)
+    return centres
+
+
+def _nearest(z: Floats, centres: Floats) -> Integers:
+    """Return which centre each point is nearest to."""
+    blocks = slices(len(z), _BLOCK)
+    return np.concatenate([_squared(z[rows], centres).argmin(axis=1) for rows in blocks])
 
 
 def _squared(z: Floats, centres: Floats) -> Floats:
