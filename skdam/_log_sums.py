@@ -65,7 +65,7 @@ class UnboundedSums(KernelSums):
         return self.search.points
 
     def prepare(self) -> None:
-        if self._suits_tree(len(self.points)):
+        if self._suits_tree():
             _ = self.search.tree
 
     def log_sum(self, X: Floats, skip: Integers | None = None, error: float = SUM_ERROR) -> Floats:
@@ -201,7 +201,7 @@ class UnboundedSums(KernelSums):
         kept = sum(len(points) for points, _ in self._near(middle))
         return kept <= TREE_SHARE * len(self.points)
 
-    def _suits_tree(self, n_rows: int) -> bool:
+    def _suits_tree(self, n_rows: float = np.inf) -> bool:
         """Return whether a tree was asked for, or may pay for so many rows."""
         if self.kernel.rate is None or self.algorithm not in ("auto", "tree"):
             return False

@@ -1,5 +1,7 @@
 """Exact radius search: every back end finds the sets that exact arithmetic finds."""
 
+import pickle
+
 import numpy as np
 import pytest
 from cases import SCENES, member_lists
@@ -292,16 +294,22 @@ def test_back_ends_that_cannot_be_cheapest_are_not_measured():
     assert search.choose(X[:500]) == "tree"
 
 
-def test_fit_builds_what_the_search_needs():
-    X = np.random.default_rng(0).normal(size=(5000, 16))
-    for algorithm, built in (("cells", {"cells"}), ("auto", {"gemm", "refine", "pca", "cells"})):
-        memory = EpanechnikovMemory(2.0, algorithm=algorithm).fit(X)
-        assert memory._energy().patterns.search._indexes.keys() == built
-        memory.transform(X[:300])
-        assert memory._energy().patterns.search._indexes.keys() <= built | {"refine"}
-    for features, built in ((16, set()), (2, {"tree"})):
-        memory = GaussianMemory(2.0).fit(X[:, :features])
-        assert memory._energy().patterns.search._indexes.keys() == built
+@pytest.mark.parametrize(
+    ("memory", "features", "built"),
+    [
+        (EpanechnikovMemory(2.0, algorithm="cells"), 16, {"cells", "refine"}),
+        (EpanechnikovMemory(2.0, algorithm="tree"), 2, {"tree"}),
+        (EpanechnikovMemory(2.0), 16, {"gemm", "refine", "pca", "cells"}),
+        (GaussianMemory(2.0), 16, set()),
+        (GaussianMemory(2.0), 2, {"tree"}),
+    ],
+)
+def test_fit_and_load_build_what_searches_need_and_these_nothing(memory, features, built):
+    X = np.random.default_rng(0).normal(size=(5000, features))
+    for fitted in (memory.fit(X), pickle.loads(pickle.dumps(memory))):
+        assert fitted._energy().patterns.search._indexes.keys() == built
+        fitted.transform(X[:60])
+        assert fitted._energy().patterns.search._indexes.keys() == built
 
 
 @every_back_end

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from threading import Lock
 from typing import Self, cast
 
 import numpy as np
@@ -39,11 +38,10 @@ BACK_ENDS: dict[str, type[Index]] = {
     "pca": PCA,
     "cells": Cells,
 }
-#: Threads wait for what one of them builds.
-_BUILDING = Lock()
 #: Below so many pairs nothing is measured: a product is soon done.
 _FEW_PAIRS = 2**18
-#: A tree pays in few dimensions, principal axes in many, and cells need points to be made of.
+#: A tree pays in few dimensions, principal axes in many, and cells need points to be made of. The
+#: axes of few points cost more than they save.
 _TREE_FEATURES, _PCA_FEATURES, _CELLS_POINTS = 6, 8, 4096
 #: From so many features on, bounds of single precision cost less than differences.
 _SINGLE_FEATURES = 8
@@ -78,10 +76,9 @@ class Search:
         return other
 
     def index(self, name: str) -> Index:
-        """Return a back end, built when first asked for."""
-        with _BUILDING:
-            if name not in self._indexes:
-                self._indexes[name] = BACK_ENDS[name](self.points, self.weights)
+        """Return a back end, built when first asked for; of two threads' the first is kept."""
+        if name not in self._indexes:
+            self._indexes.setdefault(name, BACK_ENDS[name](self.points, self.weights))
         return self._indexes[name]
 
     @property
@@ -98,12 +95,10 @@ class Search:
         return squared, squared
 
     def prepare(self, algorithm: str) -> None:
-        """Build what `algorithm` may need."""
-        if algorithm != "auto":
-            self.index(algorithm)
-        elif len(self) ** 2 > _FEW_PAIRS:
-            for name in self._suitable():
-                self.index(name)
+        """Build all that searches by `algorithm` will need, whatever they are asked."""
+        single = ["refine"] if self.points.rows.shape[1] >= _SINGLE_FEATURES else []
+        for name in self._suitable() if algorithm == "auto" else [algorithm, *single]:
+            self.index(name)
 
     def choose(self, X: Floats, reach: float = 1.0, task: Task = "distances") -> str:
         """Return the back end that a few of these queries find cheapest."""
@@ -234,7 +229,7 @@ class Search:
             "tree": n_features <= _TREE_FEATURES,
             "gemm": True,
             "refine": True,
-            "pca": n_features >= _PCA_FEATURES,
+            "pca": n_features >= _PCA_FEATURES and n**2 > _FEW_PAIRS,
             "cells": n >= _CELLS_POINTS and n_features > 2,
         }
         return [name for name in BACK_ENDS if suits[name]]

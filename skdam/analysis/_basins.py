@@ -152,7 +152,7 @@ def _(
     recall = partial(recalled, memory, patterns=stored)
     if energy.kernel.is_flat:
         kept = recall(stored[chosen]) == first_copies(stored)[chosen]
-        return np.where(kept, nearest_to_rim(energy.patterns.search, stored[chosen], 1)[1][:, 0], 0)
+        return np.where(kept, nearest_to_rim(energy, stored[chosen], 1)[1][:, 0], 0)
     return Trials(stored, recall, n_trials, rng).radius(chosen, partial(_shifts, energy))
 
 

@@ -173,13 +173,13 @@ class KernelStore(DensityMemory):
         self.beta_ = float(beta_from_bandwidth(self.bandwidth_, kernel))
         self.memories_, self.weights_, self.n_iter_ = memories, weights, 1
         self._prepare()
-        self._energy().prepare()
         return self
 
     def _prepare(self) -> None:
         memories = self.memories_.astype(np.float64, copy=False)
         kernel = self._settings().kernel
         self._prepared = KernelEnergy.of(memories, self.weights_, kernel, self.bandwidth_)
+        self._energy().prepare()
 
     def _energy(self) -> KernelEnergy:
         check_is_fitted(self)

@@ -119,7 +119,8 @@ def _neighbours(energy: KernelEnergy) -> Iterator[tuple[int, Integers]]:
     """Yield each distinct memory and those nearer than 2 r to it, itself included."""
     rows = energy.patterns.points.rows
     for part in slices(len(rows), TILE_ROWS):
-        near = energy.patterns.search.marked(rows[part], reach=2.0 * (1.0 + 2.0**-40))
+        reach = 2.0 * (1.0 + 2.0**-40)
+        near = energy.patterns.search.marked(rows[part], energy.algorithm, reach)
         for i, root in enumerate(range(part.start, part.stop)):
             yield root, near.indices[near.indptr[i] : near.indptr[i + 1]]
 

@@ -47,7 +47,7 @@ def are_minima(energy: KernelEnergy, sets: csr_array) -> np.ndarray:
     """
     X = centroids(energy.patterns, sets)
     doubt = _DOUBT * energy.bandwidth + _ROUNDINGS * UNIT_ROUNDOFF * np.abs(X).max(axis=1)
-    margin = nearest_to_rim(energy.patterns.search, X, 1)[1][:, 0]
+    margin = nearest_to_rim(energy, X, 1)[1][:, 0]
     sound = ~(margin <= doubt)
     for i in np.flatnonzero(~sound):
         members = sets.indices[sets.indptr[i] : sets.indptr[i + 1]]

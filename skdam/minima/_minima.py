@@ -6,7 +6,6 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array
 
-from .._active import Search
 from .._math import Floats, Integers, Points, Queries, row_blocks, weighted_offsets
 from .._patterns import Patterns
 from ..energies import KernelEnergy
@@ -89,7 +88,7 @@ def describe_minima(energy: KernelEnergy, sets: csr_array, complete: bool) -> Mi
         points=points,
         energies=energy.value(points),
         members=np.split(copies.indices, copies.indptr[1:-1]) if len(points) else [],
-        margins=nearest_to_rim(patterns.search, points, 1)[1][:, 0],
+        margins=nearest_to_rim(energy, points, 1)[1][:, 0],
         is_emergent=(np.diff(sets.indptr) > 1) & (energy.recalled(points) < 0),
         complete=complete,
     )
@@ -115,16 +114,16 @@ def centroids(patterns: Patterns, sets: csr_array) -> Floats:
     return anchor + offset
 
 
-def nearest_to_rim(search: Search, X: Floats, most: int) -> tuple[Integers, Floats]:
+def nearest_to_rim(energy: KernelEnergy, X: Floats, most: int) -> tuple[Integers, Floats]:
     """Return the points whose spheres are nearest to each row, and how near these are.
 
     The nearest come first, and of equally near ones those of the lower index.  Points somewhat
     beyond the radius are looked at first, and all only where these do not settle it.
     """
-    points = search.points
+    search, points = energy.patterns.search, energy.patterns.points
     most, radius = min(most, len(points)), points.radius_squared**0.5 / points.scale
     index, gap = np.zeros((len(X), most), dtype=np.intp), np.full((len(X), most), np.inf)
-    for rows, near in search.sets(X, reach=1.0 + _BEYOND, task="members"):
+    for rows, near in search.sets(X, energy.algorithm, 1.0 + _BEYOND, "members"):
         enough = np.flatnonzero(np.diff(near.indptr) >= most)
         keep = np.isin(near.query, enough)
         query = np.searchsorted(enough, near.query[keep])

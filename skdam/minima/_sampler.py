@@ -9,12 +9,13 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from .._math import Floats, distinct_rows
+from .._saved import Saved
 from .._validation import COUNT, NOT_NEGATIVE, all_or_nothing, check_count, check_rows
 from ..bandwidths import emergence_window
 from ..energies import KernelEnergy
@@ -32,7 +33,7 @@ KINDS: dict[str, Callable[[Minima], np.ndarray]] = {
 }
 
 
-class EmergentSampler(BaseEstimator):
+class EmergentSampler(Saved):
     r"""Draw novel patterns: the emergent minima of an Epanechnikov memory.
 
     Where the supports of stored patterns overlap, the energy has minima that were never stored,

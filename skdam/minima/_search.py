@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, vstack
 from sklearn.utils import check_random_state
 
-from .._active import Search
 from .._math import Floats, Integers, distinct_rows, row_blocks
 from .._validation import check_count, check_rows
 from ..energies import KernelEnergy
@@ -123,7 +122,7 @@ def all_or_many(
 
 def sets_at(energy: KernelEnergy, starts: Floats) -> csr_array:
     """Return the self-consistent sets, each once, that starts lead to."""
-    sets = energy.patterns.search.marked(distinct(settle(energy, starts)))
+    sets = energy.patterns.search.marked(distinct(settle(energy, starts)), energy.algorithm)
     return sets[are_minima(energy, sets)]
 
 
@@ -179,20 +178,20 @@ def _fresh_starts(
 
 def _overlapping(energy: KernelEnergy, n: int, size: int, rng: np.random.RandomState) -> csr_array:
     """Draw up to n sets of memories that are pairwise nearer than 2 r."""
-    search = energy.patterns.search
+    n_points = len(energy.patterns.points)
     draws = rng.random_sample((n, size))  # all at once: blocks then change nothing
-    blocks = row_blocks(n, 80 * len(search))
-    members = np.concatenate([_grown(search, draws[rows]) for rows in blocks])
-    return _indicator(np.sort(members), len(search))
+    blocks = row_blocks(n, 80 * n_points)
+    members = np.concatenate([_grown(energy, draws[rows]) for rows in blocks])
+    return _indicator(np.sort(members), n_points)
 
 
-def _grown(search: Search, draws: Floats) -> Integers:
+def _grown(energy: KernelEnergy, draws: Floats) -> Integers:
     """Return the members of each set, drawn one after another among those near all before.
 
     A set that cannot grow to its size is left out.
     """
-    new = (draws[:, 0] * len(search)).astype(np.intp)
-    members, open_to = new[:, None], _neighbours(search, new)
+    new = (draws[:, 0] * len(energy.patterns.points)).astype(np.intp)
+    members, open_to = new[:, None], _neighbours(energy, new)
     for place in range(1, draws.shape[1]):
         counts = np.diff(open_to.indptr)
         grows = counts > 0
@@ -200,7 +199,7 @@ def _grown(search: Search, draws: Floats) -> Integers:
         new, draws = open_to.indices[pick[grows]], draws[grows]
         members = np.column_stack([members[grows], new])
         if place < draws.shape[1] - 1:
-            open_to = csr_array(open_to[grows].multiply(_neighbours(search, new)))
+            open_to = csr_array(open_to[grows].multiply(_neighbours(energy, new)))
     return members
 
 
@@ -209,8 +208,9 @@ def _flips(energy: KernelEnergy, states: Floats) -> Floats:
     if not len(states):
         return states
     points = energy.patterns.points
-    near = nearest_to_rim(energy.patterns.search, states, FLIPS)[0]
-    sets = energy.patterns.search.marked(states)[np.repeat(np.arange(len(near)), near.shape[1])]
+    near = nearest_to_rim(energy, states, FLIPS)[0]
+    rows = np.repeat(np.arange(len(near)), near.shape[1])
+    sets = energy.patterns.search.marked(states, energy.algorithm)[rows]
     flipped = csr_array(sets != _indicator(near.reshape(-1, 1), len(points)))
     return centroids(energy.patterns, flipped[np.diff(flipped.indptr) > 0])
 
@@ -222,9 +222,10 @@ def _indicator(members: Integers, n_points: int) -> csr_array:
     return csr_array((np.ones(n * size, dtype=bool), members.ravel(), indptr), (n, n_points))
 
 
-def _neighbours(search: Search, index: Integers) -> csr_array:
+def _neighbours(energy: KernelEnergy, index: Integers) -> csr_array:
     """Return the other points within two radii of each of these points."""
-    near = search.marked(search.points.rows[index], reach=2.0)
+    rows = energy.patterns.points.rows[index]
+    near = energy.patterns.search.marked(rows, energy.algorithm, reach=2.0)
     own = np.repeat(index, np.diff(near.indptr)) == near.indices
     indptr = np.concatenate([[0], np.cumsum(~own)])[near.indptr]
     return csr_array((near.data[~own], near.indices[~own], indptr), shape=near.shape)

@@ -8,7 +8,6 @@ overflows.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -39,6 +38,9 @@ class Table:
         The largest magnitude of integers of at most 64 bits; infinity otherwise.
     integers : sequence of int, optional
         The numbers themselves, if they are integers.
+    fold : pair of ndarrays of shape (n,), optional
+        Where the first integer of the same magnitude stands, and 1 or -1: whether its sign is the
+        same.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class Table:
     error: float
     largest: float = np.inf
     integers: Sequence[int] | None = None
+    fold: tuple[Integers, Integers] | None = None
 
     @classmethod
     def of(cls, numbers: Sequence[int]) -> Self:
@@ -65,7 +68,8 @@ class Table:
         shortened = [number >> more if number > 0 else -(-number >> more) for number, more in pairs]
         mantissa, exponent = np.frexp(np.array(shortened, dtype=np.float64))
         largest = np.inf if any(excess) else float(max(map(abs, numbers)))
-        return cls(mantissa, exponent + np.array(excess), 2 * UNIT_ROUNDOFF, largest, numbers)
+        exponents = exponent + np.array(excess)
+        return cls(mantissa, exponents, 2 * UNIT_ROUNDOFF, largest, numbers, _fold(numbers))
 
     @property
     def plain(self) -> Floats:
@@ -73,23 +77,13 @@ class Table:
         with np.errstate(over="ignore", under="ignore"):
             return np.ldexp(self.mantissa, np.clip(self.exponent, -(2**20), 2**20))
 
-    @cached_property
-    def fold(self) -> tuple[Integers, Integers]:
-        """Where the first number of the same magnitude stands, and whether its sign is the same."""
-        if self.integers is None:
-            return np.arange(len(self.mantissa)), np.ones(len(self.mantissa), dtype=np.int8)
-        first: dict[int, int] = {}
-        place = np.array([first.setdefault(abs(v), i) for i, v in enumerate(self.integers)])
-        positive = np.array([v > 0 for v in self.integers])
-        return place, np.where(positive == positive[place], 1, -1).astype(np.int8)
-
     def signs_of_sums(self, entries: Integers, signs: Integers) -> Floats:
         """Return the sign of ``signs[i] @ numbers[entries[i]]`` for each i: exactly, of integers.
 
         Of other numbers it is 0 where the sum is less than its rounding.
         """
-        place, same = self.fold
         n, width = len(entries), len(self.mantissa)
+        place, same = self.fold or (np.arange(width), np.ones(width, dtype=np.int8))
         flat = place[entries] + width * np.arange(n)[:, None]
         weights = (signs * same[entries]).ravel()
         counts = np.bincount(flat.ravel(), weights=weights, minlength=n * width)
@@ -110,6 +104,14 @@ class Table:
                 exact = sum(int(counts[i, j]) * self.integers[j] for j in entries)
                 signs[i] = (exact > 0) - (exact < 0)
         return signs
+
+
+def _fold(numbers: Sequence[int]) -> tuple[Integers, Integers]:
+    """Return the place of the first number of each magnitude, and 1 where its sign is the same."""
+    first: dict[int, int] = {}
+    place = np.array([first.setdefault(abs(v), i) for i, v in enumerate(numbers)])
+    positive = np.array([v > 0 for v in numbers])
+    return place, np.where(positive == positive[place], 1, -1).astype(np.int8)
 
 
 @dataclass(frozen=True, eq=False)
