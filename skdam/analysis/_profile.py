@@ -6,10 +6,11 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._math import Floats
+from .._saved import Saved
 from .._validation import all_or_nothing, check_rows
 from ._models import spin_model_of
 
@@ -60,7 +61,7 @@ def stability_ratio(memory: Any, states: ArrayLike) -> Floats:
     return _profiles(memory, states, normalize=True)[:, 0]
 
 
-class StabilityProfile(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class StabilityProfile(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Saved):
     r"""Turn states of a memory of spins into their unit stabilities, from weakest to strongest.
 
     .. math:: a_i = \tfrac12 \Delta_i E

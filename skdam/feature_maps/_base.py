@@ -7,11 +7,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._math import Floats, slices
+from .._saved import Saved
 from .._validation import (
     COUNT,
     POSITIVE,
@@ -32,7 +33,7 @@ _SINGLE = np.finfo(np.float32)
 _FARTHEST, _NEAR = 2.0**40, 2.0**10
 
 
-class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
+class FeatureMap(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Saved, ABC):
     """What the maps of this module share; an interface, not an estimator.
 
     Rows are measured from the centre of the rows that were fitted, in bandwidths.

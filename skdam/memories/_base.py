@@ -2,29 +2,24 @@
 
 from __future__ import annotations  # help() then shows ArrayLike, not its expansion
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TypeVar
 
 import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags
-from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
-from threadpoolctl import threadpool_limits
 
 from .._math import TILE_ROWS, slices
+from .._saved import Saved
+from .._threads import Part, over_threads
 from .._validation import check_rows
-from .._version import __version__
-
-Part = TypeVar("Part")
 
 
-class Saved(BaseEstimator, ABC):
-    """An estimator whose files know which version wrote them."""
+class Prepared(Saved, ABC):
+    """An estimator that builds something of its fitted arrays, which no file holds."""
 
     @abstractmethod
     def _prepare(self) -> None:
@@ -35,26 +30,17 @@ class Saved(BaseEstimator, ABC):
         """Return whether it is fitted."""
 
     def __getstate__(self) -> dict:
-        state = dict(super().__getstate__())
+        state = super().__getstate__()
         state.pop("_prepared", None)
-        return state | {"_skdam_version": __version__}
+        return state
 
     def __setstate__(self, state: dict) -> None:
-        state = dict(state)
-        saved = state.pop("_skdam_version", "unknown")
-        if saved != __version__:
-            warnings.warn(
-                f"This {type(self).__name__} was saved by skdam {saved} and is loaded by"
-                f" {__version__}: results may differ. Fit it again, or load it with {saved}.",
-                UserWarning,
-                stacklevel=2,
-            )
-        super().__setstate__(state)
+        self._load(state)
         if self.__sklearn_is_fitted__():
             self._prepare()
 
 
-class Memory(OneToOneFeatureMixin, TransformerMixin, Saved):
+class Memory(OneToOneFeatureMixin, TransformerMixin, Prepared):
     """A transformer that stores patterns and pulls queries back to them.
 
     A retrieved state lives in the space of the memories themselves: feature names pass through and
@@ -91,9 +77,7 @@ class Memory(OneToOneFeatureMixin, TransformerMixin, Saved):
         if min(n_jobs, tiles) <= 1:
             return [work(slice(0, n_rows))]
         rows = TILE_ROWS * -(-tiles // min(n_jobs, tiles))
-        with threadpool_limits(1, user_api="blas"):
-            parallel = Parallel(n_jobs=n_jobs, backend="threading")
-            return parallel(delayed(work)(part) for part in slices(n_rows, rows))
+        return over_threads(work, list(slices(n_rows, rows)), n_jobs)
 
 
 class DensityMemory(Memory):

@@ -13,9 +13,9 @@ from sklearn.base import ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
-from threadpoolctl import threadpool_limits
 
 from .._callbacks import CallbackSupportMixin, Told, with_callbacks
+from .._threads import single_blas
 from .._validation import COUNT, POSITIVE, Number, all_or_nothing, check_rows
 from ._learning import LearningClassifier
 
@@ -185,7 +185,7 @@ class DenseMemoryClassifier(CallbackSupportMixin, ClassifierMixin, LearningClass
         with all_or_nothing(self):
             task = self._first_task(X, y, sample_weight)
             rng = check_random_state(self.random_state)
-            with threadpool_limits(1, user_api="blas"):  # products are small
+            with single_blas():  # products are small
                 self._settle(task, rng)
                 complaint = self._learn(task, rng, told)
             told.end()

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
-from threadpoolctl import threadpool_limits
 
 from .._callbacks import Told
 from .._math import distinct_rows
+from .._saved import Saved
+from .._threads import single_blas
 from .._validation import check_labels, check_rows, check_total, check_weights
 from ..energies import VotingEnergy
-from ._base import Saved
 from ._training import EarlyStop, Hooks, Learner, Task, errors
 
 #: Temperatures that "auto" tries, as shares of N + A, how often, and for how many epochs.
@@ -208,7 +208,7 @@ class LearningClassifier(Saved):
         task, learner = self._task(check_rows(X, self), y, None), self._learner()
         learner.rate, learner.velocity = self.learning_rate, np.zeros_like(learner.velocity)
         hooks.begin(learner, rng)
-        with threadpool_limits(1, user_api="blas"):  # products are small
+        with single_blas():  # products are small
             epochs = [learner.epoch(task, rng, hooks) for _ in range(self.max_iter)]
         hooks.finish(learner, task, rng)
         losses, sizes = zip(*epochs, strict=True)
@@ -218,9 +218,6 @@ class LearningClassifier(Saved):
     def _energy(self) -> VotingEnergy:
         check_is_fitted(self)
         return self._learner().energy
-
-    def _prepare(self) -> None:
-        """Nothing that a file should not hold."""
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_patterns" in vars(self)

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.base import BaseEstimator, ClusterMixin, clone
+from sklearn.base import ClusterMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from .._active import Search
 from .._math import Floats, Integers, Points, distinct_rows
 from .._nearest import nearest
+from .._saved import Saved
 from .._validation import NOT_NEGATIVE, all_or_nothing, check_rows, check_weights
 from ..dynamics import Settled, fixed_point
 from ..energies import KernelEnergy
@@ -26,7 +27,7 @@ from ..memories._retrieval import Retrieval
 _LONGEST = np.finfo(np.float64).max / 4
 
 
-class BasinClustering(ClusterMixin, BaseEstimator):
+class BasinClustering(ClusterMixin, Saved):
     r"""Cluster rows by the state that a memory pulls them to: mean shift by basins.
 
     Every row climbs the kernel density of all rows,

@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtri
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import TransformerMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.impute import MissingIndicator
 from sklearn.utils import Tags, check_random_state
@@ -18,13 +18,14 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from .._conditional import Conditional
 from .._math import Floats
+from .._saved import Saved
 from .._validation import all_or_nothing, check_rows, check_total, check_weights, gaps_as_nan
 from ..memories._kernel import EpanechnikovMemory
 from ..memories._kernel_base import BaseKernelMemory
 from ._gaps import complete_rows
 
 
-class MemoryImputer(TransformerMixin, BaseEstimator):
+class MemoryImputer(TransformerMixin, Saved):
     r"""Complete rows with gaps by a kernel memory of rows like them.
 
     A memory is a density, so that it knows what the missing coordinates of a row may be, given the

@@ -9,10 +9,11 @@ from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, OutlierMixin, clone
+from sklearn.base import OutlierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from .._math import LOWEST, Floats, Integers, row_blocks
+from .._saved import Saved
 from .._validation import Number, all_or_nothing, check_rows
 from ..energies import KernelEnergy
 from ..kernels import KERNELS
@@ -28,7 +29,7 @@ TIE = 1e-9
 _ROUNDING = 1e-12
 
 
-class MemoryNoveltyDetector(OutlierMixin, BaseEstimator):
+class MemoryNoveltyDetector(OutlierMixin, Saved):
     r"""Flag rows that are unlike all that a kernel memory stores.
 
     A row is scored by the normalised log density of the memory. A compact kernel has none off its
