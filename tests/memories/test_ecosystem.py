@@ -1,17 +1,12 @@
-"""A memory among scikit-learn's tools: pipelines, searches, frames, threads, files."""
+"""A memory among scikit-learn's tools: pipelines, searches, frames, threads."""
 
-import copy
-import pickle
 import threading
-import warnings
-from concurrent.futures import ThreadPoolExecutor
 
-import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from cases import HOPFIELD_FAMILY, KERNEL_MEMORIES, MEMORIES, exact_memory
+from cases import KERNEL_MEMORIES, exact_memory
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits
@@ -19,22 +14,9 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from skops import io as skops_io
 
-from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory
+from skdam import EpanechnikovMemory, KernelMemory
 from skdam.kernels import KERNELS
-
-CARRIED = pytest.mark.parametrize(
-    "carry",
-    [
-        lambda memory, _: pickle.loads(pickle.dumps(memory)),
-        lambda memory, _: copy.deepcopy(memory),
-        lambda memory, path: joblib_round_trip(memory, path),
-        lambda memory, _: skops_round_trip(memory),
-    ],
-    ids=["pickle", "deepcopy", "joblib", "skops"],
-)
-every_estimator = pytest.mark.parametrize("estimator", MEMORIES, ids=str)
 
 
 @pytest.fixture(scope="module")
@@ -106,93 +88,6 @@ def test_sample_weight_is_routed_where_it_was_requested(digits):
         assert len(search.best_estimator_.memories_) == 40
     weighted = make_pipeline(memory).fit(X, epanechnikovmemory__sample_weight=weights)
     assert len(weighted[-1].memories_) == 40
-
-
-@CARRIED
-@pytest.mark.filterwarnings("ignore:.*(still moving|cycle|not stable|are all 0|are equal)")
-@pytest.mark.parametrize("estimator", HOPFIELD_FAMILY, ids=str)
-def test_a_carried_member_of_the_hopfield_family_answers_the_same(estimator, carry, tmp_path):
-    X = np.random.default_rng(0).normal(size=(30, 4))
-    memory = clone(estimator).fit(X)
-    before = dict(vars(memory))
-    other = carry(memory, tmp_path)
-    assert vars(memory) == before
-    np.testing.assert_array_equal(other.transform(X + 0.1), memory.transform(X + 0.1))
-    np.testing.assert_array_equal(other.retrieve(X).recalled, memory.retrieve(X).recalled)
-    assert repr(other) == repr(memory)
-
-
-@every_estimator
-@CARRIED
-def test_a_carried_memory_answers_the_same(estimator, carry, tmp_path):
-    X = np.random.default_rng(0).normal(size=(30, 4))
-    memory = clone(estimator)
-    memory.fit(X, sample_weight=np.linspace(1, 2, 30))
-    before = dict(vars(memory))
-    other = carry(memory, tmp_path)
-    assert vars(memory) == before
-    np.testing.assert_array_equal(other.score_samples(X), memory.score_samples(X))
-    np.testing.assert_array_equal(other.transform(X + 0.1), memory.transform(X + 0.1))
-    assert other.partial_fit(X).memories_.shape == (60, 4)
-    assert repr(other) == repr(memory)
-
-
-def joblib_round_trip(memory, path):
-    joblib.dump(memory, path / "memory.joblib")
-    return joblib.load(path / "memory.joblib")
-
-
-def skops_round_trip(memory):
-    data = skops_io.dumps(memory)
-    unknown = skops_io.get_untrusted_types(data=data)
-    ours = {type(memory)} | {
-        type(v) for v in memory.get_params().values() if "skdam" in repr(type(v))
-    }
-    assert set(unknown) == {f"{cls.__module__}.{cls.__qualname__}" for cls in ours}
-    return skops_io.loads(data, trusted=unknown)
-
-
-def test_an_unfitted_memory_can_be_carried_too():
-    memory = pickle.loads(pickle.dumps(KernelMemory("cosine", tol=1e-3)))
-    assert memory.get_params() == KernelMemory("cosine", tol=1e-3).get_params()
-
-
-def test_a_file_of_another_version_warns():
-    memory = GaussianMemory().fit(np.eye(3))
-    state = memory.__getstate__() | {"_skdam_version": "0.0.1"}
-    other = GaussianMemory()
-    with pytest.warns(
-        UserWarning, match=r"GaussianMemory was saved by skdam 0\.0\.1 and is loaded"
-    ):
-        other.__setstate__(state)
-    np.testing.assert_array_equal(other.score_samples(np.eye(3)), memory.score_samples(np.eye(3)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        GaussianMemory().__setstate__(memory.__getstate__())
-
-
-def test_a_file_holds_the_rows_once():
-    X = np.random.default_rng(0).normal(size=(1000, 20))
-    assert len(pickle.dumps(EpanechnikovMemory(bandwidth=1.0).fit(X))) < 1.1 * X.nbytes + 10_000
-
-
-@pytest.mark.parametrize("name", KERNEL_MEMORIES)
-def test_threads_share_a_memory(name, digits):
-    memory = exact_memory(name, "nearest").fit(digits[:300])
-    X = digits[:200] + np.random.default_rng(0).normal(size=(200, 64))
-    before, serial = pickle.dumps(memory), answers(memory, X)
-    with ThreadPoolExecutor(8) as pool:
-        parallel = list(pool.map(lambda _: answers(memory, X), range(16)))
-    for found in parallel:
-        for one, other in zip(found, serial, strict=True):
-            np.testing.assert_array_equal(one, other)
-    assert pickle.dumps(memory) == before  # nothing was written to it
-
-
-def answers(memory, X):
-    result = memory.retrieve(X)
-    density = memory.score_samples(X), memory.energy(X), memory.gradient(X)
-    return memory.transform(X), result.state, result.recalled, *density
 
 
 def test_queries_are_split_over_n_jobs_threads(digits):
