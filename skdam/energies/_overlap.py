@@ -79,7 +79,7 @@ class OverlapEnergy:
         rest = self.separation.shortfall(relative)
         with np.errstate(over="ignore", under="ignore"):
             away = X - self.memories[best]
-            nearby = 0.5 * np.einsum("ij,ij->i", away, away) + self.similarity.surplus[best]
+            nearby = 0.5 * np.einsum("ij,ij->i", away, away) + self.similarity.surplus(best)
             return nearby + rest / self.beta
 
     def _relative(self, X: Floats) -> tuple[Floats, Floats]:

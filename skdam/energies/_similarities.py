@@ -43,10 +43,9 @@ class Similarity(ABC):
         The units are powers of two, (n, 1) exponents.
         """
 
-    @property
-    @abstractmethod
-    def surplus(self) -> Floats:
-        """What an energy has beside ``|x - xi|^2 / 2`` at the memory that scores best, (K,)."""
+    def surplus(self, best: Integers) -> Floats:
+        """Return what an energy adds to ``|x - xi|^2 / 2`` at the memories that score best."""
+        return np.zeros(len(best))
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +67,9 @@ class Dot(Similarity):
         with np.errstate(under="ignore"):
             return rows @ self.patterns.T, exponent + self.exponent
 
-    @property
-    def surplus(self) -> Floats:
-        length = np.linalg.norm(self.patterns, axis=1)
-        most = length.max()
+    def surplus(self, best: Integers) -> Floats:
+        lengths = np.linalg.norm(self.patterns, axis=1)
+        most, length = lengths.max(), lengths[best]
         with np.errstate(over="ignore", under="ignore"):
             return np.ldexp(0.5 * (most - length) * (most + length), 2 * self.exponent)
 
@@ -108,10 +106,6 @@ class Cosine(Similarity):
     def scores(self, X: Floats) -> tuple[Floats, Integers]:
         return directions(X, self.linear_map) @ self.patterns.T, np.zeros((len(X), 1), dtype=int)
 
-    @property
-    def surplus(self) -> Floats:
-        return np.zeros(len(self.patterns))
-
 
 @dataclass(frozen=True, eq=False)
 class Euclidean(Similarity):
@@ -139,10 +133,6 @@ class Euclidean(Similarity):
         exponent = 2 * (1 - int(np.frexp(points.scale)[1]))
         return -0.5 * squared, np.full((len(X), 1), exponent)
 
-    @property
-    def surplus(self) -> Floats:
-        return np.zeros(len(self.points))
-
 
 @dataclass(frozen=True, eq=False)
 class Manhattan(Similarity):
@@ -160,10 +150,6 @@ class Manhattan(Similarity):
                 parts = np.ldexp(X[rows], -power), np.ldexp(self.memories, -power)
             scores[rows] = -cdist(*parts, "cityblock")
         return scores, exponent
-
-    @property
-    def surplus(self) -> Floats:
-        return np.zeros(len(self.memories))
 
 
 #: The similarities that go by a name, made of memories and an inverse temperature.
