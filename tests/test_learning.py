@@ -360,6 +360,12 @@ def test_a_margin_beyond_reach_is_told():
         perceptron(spins(60, 40), margin=9.0, max_iter=5)
 
 
+@pytest.mark.parametrize("margin", [-1e-9, np.nan])
+def test_a_margin_that_asks_for_less_than_stability_is_refused(margin):
+    with pytest.raises(ValueError, match=f"margin must be at least 0, got {margin}"):
+        perceptron(spins(2, 5), margin=margin)
+
+
 @pytest.mark.parametrize("margin", [0.0, 0.5])
 def test_a_lone_spin_cannot_be_held(margin):
     with pytest.warns(ConvergenceWarning, match="1 bits of 1 of 1 memories"):

@@ -116,6 +116,14 @@ def test_convexity_is_told():
         assert bool((np.diff(slope) >= 0).all()) == interaction.is_convex
 
 
+def test_evenness_is_told():
+    told = [Power(2), Power(3), RectifiedPower(2), Exponential(1.0)]
+    assert [interaction.is_even for interaction in told] == [True, False, False, False]
+    for interaction in told:
+        value = interaction.tables(6).value.plain  # at h = -6, ..., 6
+        assert np.array_equal(value, value[::-1]) == interaction.is_even
+
+
 def test_every_interaction_has_a_name():
     made = [INTERACTIONS[name](3, 0.5) for name in ("power", "rectified", "exponential")]
     assert made == [Power(3), RectifiedPower(3), Exponential(0.5)]

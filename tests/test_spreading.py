@@ -60,3 +60,13 @@ def test_five_directions_in_the_plane_are_a_fifth_of_a_turn_apart():
     found = spread(X, 2, np.random.RandomState(0))
     angles = smallest_angle(directions(X, found.linear_map)), found.curve[-1]
     np.testing.assert_allclose(angles, 2.0 * np.pi / 5.0, rtol=1e-9)
+
+
+def test_of_too_many_patterns_some_are_drawn_and_spread(monkeypatch):
+    monkeypatch.setattr("skdam._spreading._MOST", 5)
+    X = np.random.RandomState(5).normal(size=(8, 3))
+    found, rng = spread(X, 2, np.random.RandomState(0)), np.random.RandomState(0)
+    drawn = np.sort(rng.permutation(8)[:5])
+    expected = spread(X[drawn], 2, rng)
+    np.testing.assert_array_equal(found.linear_map, expected.linear_map)
+    np.testing.assert_array_equal(found.curve, expected.curve)

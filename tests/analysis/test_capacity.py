@@ -579,6 +579,7 @@ def test_theory_has_the_numbers_of_the_papers():
         ({"error": 0.0}, "error must be"),
         ({"error": 0.5}, r"error must be a float in the range \(0.0, 0.5\), got 0.5"),
         ({"error": np.nan}, "error must be"),
+        ({"rectified": "yes"}, "rectified must be True or False, got 'yes'"),
     ],
 )
 def test_parameters_of_theory_out_of_range_are_named(options, told):

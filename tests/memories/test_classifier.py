@@ -222,6 +222,13 @@ def test_a_column_of_labels_is_told_of_once():
     assert len(told) == 1
 
 
+def test_it_asks_for_labels():
+    with pytest.raises(ValueError, match=r"DenseMemoryClassifier requires y .* y is None"):
+        clone(quick).fit(X, None)
+    with pytest.raises(ValueError, match=r"DenseMemoryClassifier requires y .* y is None"):
+        clone(quick).fit(X, Y).partial_fit(X, None)
+
+
 def test_it_is_fitted_or_says_so():
     for name in ("predict", "decision_function", "voting_memories"):
         with pytest.raises(NotFittedError):

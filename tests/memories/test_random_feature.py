@@ -149,6 +149,20 @@ def test_weights_shift_scores_by_nothing(weight):
     np.testing.assert_allclose(heavy.transform(Q), memory.transform(Q), rtol=1e-6, atol=1e-6)
 
 
+def test_rows_without_weight_change_nothing():
+    memory = memory_of(n_components=32).fit_map(X).partial_fit(X)
+    before = pickle.dumps(memory)
+    memory.partial_fit(Q, sample_weight=np.zeros(len(Q))).forget(Q, np.zeros(len(Q)))
+    assert pickle.dumps(memory) == before
+
+
+def test_one_frequency_may_be_wrong_by_all_that_it_says():
+    memory = memory_of(n_components=2).fit_map(X).partial_fit(X)
+    told = memory._energy().estimate(Q)
+    np.testing.assert_allclose(told.total, memory.feature_map_.transform(Q) @ memory.memory_vector_)
+    np.testing.assert_allclose(told.error, np.abs(told.total), rtol=1e-12)
+
+
 def test_the_interval_of_independent_frequencies_covers():
     memories, queries = binary(60, 16), binary(20, 16, seed=1)
     sigma, inside = 0.6, []
@@ -290,6 +304,20 @@ def test_energy_never_rises(feature_map, step):
     assert (steps < -1e-6).any()
 
 
+@quiet
+def test_a_step_that_would_raise_the_energy_is_not_taken(monkeypatch):
+    patterns = binary(40, 16)
+    rows = flipped(patterns, 2)
+    energy = memory_of("fourier", 64, bandwidth=0.3, step=1.0).fit(patterns)._energy()
+    halved = energy.step(rows)
+    monkeypatch.setattr("skdam._feature_energy._HALVINGS", 1)
+    whole = energy.step(rows)
+    stay = (whole == rows).all(axis=1)
+    assert 0 < stay.sum() < len(rows)
+    assert (energy.value(whole)[~stay] <= energy.value(rows)[~stay]).all()
+    assert (energy.value(halved)[stay] < energy.value(rows)[stay]).any()  # a shorter one is
+
+
 def test_known_coordinates_are_held_and_gaps_start_at_the_mean():
     memory = memory_of(bandwidth=1.5).fit_map(X).partial_fit(X)
     queries, known = Q.copy(), np.array([True, True, False, True, False])
@@ -395,6 +423,13 @@ def test_any_map_with_a_pullback_will_do():
     ours = RandomFeatureMemory(feature_map=_Cosines().inner).partial_fit(X)
     np.testing.assert_allclose(own.score_samples(Q), ours.score_samples(Q), rtol=1e-12)
     np.testing.assert_allclose(own.transform(Q), ours.transform(Q), rtol=1e-9)
+
+
+def test_a_map_without_a_bandwidth_needs_a_number(monkeypatch):
+    monkeypatch.delattr(_Cosines, "bandwidth")
+    with pytest.raises(ValueError, match="'nearest': the feature map has none, so pass a number"):
+        RandomFeatureMemory(feature_map=_Cosines()).partial_fit(X)
+    assert RandomFeatureMemory(1.0, feature_map=_Cosines()).partial_fit(X).bandwidth_ == 1.0
 
 
 def test_the_bandwidth_rule_is_settled_by_the_first_rows():
