@@ -8,13 +8,14 @@ pip = $(bin)/python -m pip --quiet --disable-pip-version-check
 export SCIPY_ARRAY_API = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test laws test-oldest lint doc bench clean
+.PHONY: help demo test laws test-oldest coverage lint doc bench clean
 
 help:
 	@echo "make demo         store, damage, retrieve, score and sample real digits; draw digits.png"
 	@echo "make test         the whole test suite"
 	@echo "make laws         every law on 10 000 new cases, for hours (ARGS='-k attention' narrows it)"
 	@echo "make test-oldest  the same on the oldest supported dependencies"
+	@echo "make coverage     the tests, every branch of skdam in them: a missing one fails"
 	@echo "make lint         ruff and mypy"
 	@echo "make doc          the documentation, into doc/_build/html"
 	@echo "make bench        side-by-side comparisons with other software"
@@ -31,6 +32,10 @@ laws: $(VENV)/.test
 
 test-oldest:
 	$(MAKE) test VENV=.venv-oldest PIP_CONSTRAINT=.ci/oldest.txt
+
+# Without the doctests: an example that is moved must not uncover a branch.
+coverage: $(VENV)/.test
+	$(bin)/python -m pytest -n $(JOBS) --cov --cov-report=term-missing:skip-covered tests $(ARGS)
 
 lint: $(VENV)/.lint
 	$(bin)/ruff check .
