@@ -8,7 +8,7 @@ pip = $(bin)/python -m pip --quiet --disable-pip-version-check
 export SCIPY_ARRAY_API = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test laws test-oldest coverage lint doc bench clean
+.PHONY: help demo test laws test-oldest coverage mutants lint doc bench clean
 
 help:
 	@echo "make demo         store, damage, retrieve, score and sample real digits; draw digits.png"
@@ -19,6 +19,7 @@ help:
 	@echo "make lint         ruff and mypy"
 	@echo "make doc          the documentation, into doc/_build/html"
 	@echo "make bench        side-by-side comparisons with other software"
+	@echo "make mutants      how many faults put into the source the tests notice; takes an hour or two"
 	@echo "make clean        remove the environments"
 
 demo: $(VENV)/.plot
@@ -53,8 +54,12 @@ bench: $(VENV)/.test
 	$(bin)/python benchmarks/which_memory.py
 	$(bin)/python -W ignore benchmarks/report.py
 
+mutants: $(VENV)/.mutants
+	rm -rf mutants
+	JOBS=$(JOBS) $(bin)/python benchmarks/mutants.py
+
 clean:
-	rm -rf .venv .venv-oldest doc/_build doc/generated doc/examples
+	rm -rf .venv .venv-oldest mutants doc/_build doc/generated doc/examples
 
 # An environment holds one stamp for each thing installed into it.
 $(bin)/python:
@@ -76,4 +81,8 @@ $(VENV)/.doc: pyproject.toml | $(VENV)/.plot
 
 $(VENV)/.lint: pyproject.toml | $(VENV)/.plot
 	$(pip) install --group lint
+	@touch $@
+
+$(VENV)/.mutants: pyproject.toml | $(VENV)/.test
+	$(pip) install --group mutants
 	@touch $@
