@@ -98,10 +98,10 @@ class UnboundedSums(KernelSums):
         for rows in row_blocks(len(X), 40 * len(self.points)):
             tiles = self._terms(X[rows], self.kernel.log_slope)
             terms = np.concatenate([tile for _, tile, _ in tiles], axis=1)
-            with np.errstate(invalid="ignore"):
-                share = softmax(terms, axis=1)
+            with np.errstate(under="ignore", invalid="ignore"):
+                share, log_sum = softmax(terms, axis=1), logsumexp(terms, axis=1)
             share[~(share > SMALLEST_SHARE)] = 0.0
-            yield rows, csr_array(share), logsumexp(terms, axis=1)
+            yield rows, csr_array(share), log_sum
 
     def share(self, X: Floats, index: Integers) -> Floats:
         points = self.points

@@ -321,7 +321,8 @@ def weighted_offsets(
         entries = slice(indptr[part.start], indptr[part.stop])
         lengths = np.diff(indptr[part.start : part.stop + 1])
         difference = rows[indices[entries]] - np.repeat(anchor[part], lengths, axis=0)
-        difference *= points.scale
+        with np.errstate(under="ignore"):
+            difference *= points.scale
         pointers = indptr[part.start : part.stop + 1] - indptr[part.start]
         shape = (len(lengths), len(difference))
         summation = csr_array((weights[entries], np.arange(len(difference)), pointers), shape=shape)
@@ -357,7 +358,8 @@ def _segment_batches(indptr: Integers, most: int) -> Iterator[slice]:
 def rounding_of_means(X: Floats, reach: float) -> Floats:
     """Bound how far rounding puts means of points within `reach`: of differences, and of itself."""
     size = np.abs(X).max(axis=1)
-    return _ROUNDINGS * UNIT_ROUNDOFF * reach + 2 * X.shape[1] ** 0.5 * UNIT_ROUNDOFF * size
+    with np.errstate(under="ignore"):
+        return _ROUNDINGS * UNIT_ROUNDOFF * reach + 2 * X.shape[1] ** 0.5 * UNIT_ROUNDOFF * size
 
 
 class LogSum:

@@ -168,3 +168,37 @@ def test_rounding_of_a_mean_does_not_hide_that_it_is_stored():
         assert energy.recalled(state).tolist() == [1]
         differs += state.item() != memories[1].item()
     assert differs
+
+
+@every_kernel
+def test_left_out_is_the_density_of_a_memory_under_all_others(name):
+    scene = SCENES[0]
+    energy = bound(name, scene)[0]
+    rows, weights = energy.patterns.points.rows, energy.patterns.weights
+    found = energy.left_out()
+    for i in range(0, len(rows), 7):
+        rest = np.delete(rows, i, axis=0), np.delete(weights, i)
+        alone = KernelEnergy.of(*rest, KERNELS[name], scene.bandwidth).log_density(rows[[i]])
+        np.testing.assert_allclose(found[[i]], alone, rtol=1e-12)
+    np.testing.assert_allclose(energy.left_out(np.array([5, 2])), found[[5, 2]], rtol=1e-14)
+
+
+@every_kernel
+def test_slack_is_in_bandwidths(name):
+    energy = KernelEnergy.of(np.zeros((1, 2)), np.ones(1), KERNELS[name], 2.0)
+    X = np.array([[1.0, 0.0], [0.0, 0.0], [0.0, -1.0]])  # each step leads to 0
+    assert energy.stays(X).tolist() == [False, True, False]
+    assert energy.stays(X, 0.499).tolist() == [False, True, False]
+    assert energy.stays(X, 0.5).tolist() == [True, True, True]
+    assert energy.stays(X, np.array([0.0, 0.0, 0.5])).tolist() == [False, True, True]
+
+
+@every_kernel
+@pytest.mark.parametrize(
+    "scene", [s for s in SCENES if s.name.startswith(("two far", "times"))], ids=str
+)
+def test_what_a_caller_makes_of_floating_point_flags_does_not_matter(name, scene):
+    with np.errstate(all="raise"):
+        energy, _, X = bound(name, scene)
+        for tell in (energy.value, energy.gradient, energy.stays, energy.recalled, energy.members):
+            tell(X)
