@@ -1,0 +1,105 @@
+"""Energies of spins and of votes: what they tell of a state is what its energies say."""
+
+import numpy as np
+import pytest
+
+from skdam.energies import BinaryEnergy, QuadraticEnergy, VotingEnergy
+from skdam.potentials import Exponential, Power
+
+N = 8
+
+
+def signs(*shape, seed=0):
+    return np.random.default_rng(seed).choice([-1.0, 1.0], size=shape)
+
+
+def quadratic():
+    half = np.triu(np.random.default_rng(0).integers(-3, 4, (N, N)), 1) / 4
+    return QuadraticEnergy.of(half + half.T)
+
+
+ENERGIES = {
+    "quadratic": quadratic(),
+    "power 2": BinaryEnergy.of(signs(5, N), Power(2)),
+    "power 3": BinaryEnergy.of(signs(6, N), Power(3)),
+    "power 30": BinaryEnergy.of(signs(5, N), Power(30)),
+    "exponential": BinaryEnergy.of(signs(5, N), Exponential(0.5)),
+}
+every_energy = pytest.mark.parametrize("energy", ENERGIES.values(), ids=ENERGIES)
+
+
+def flips(energy, X):
+    """Return what each flip of a single bit adds to the energy, and how exact that is."""
+    flipped = X[:, None] * (1 - 2 * np.eye(N))
+    after = energy.value(flipped.reshape(-1, N)).reshape(X.shape)
+    before = energy.value(X)[:, None]
+    return after - before, 1e-14 * np.abs(after).max()
+
+
+@every_energy
+def test_a_stability_is_half_of_what_a_flip_adds(energy):
+    X = signs(40, N, seed=1)
+    mantissa, exponent = energy.stabilities(X)
+    added, error = flips(energy, X)
+    assert exponent.dtype == np.intp
+    np.testing.assert_allclose(2 * np.ldexp(mantissa, exponent[:, None]), added, 0, error)
+
+
+@every_energy
+def test_a_state_is_stable_if_every_flip_adds(energy):
+    X = signs(200, N, seed=2)
+    added, error = flips(energy, X)
+    stable = (added > error).all(axis=1)
+    np.testing.assert_array_equal(energy.is_stable(X), stable)
+    assert 0 < stable.sum() < 200
+
+
+@every_energy
+def test_bits_fall_whose_flip_lowers_the_energy(energy):
+    X, bits = signs(50, N, seed=3), np.array([6, 1, 3])
+    added, error = flips(energy, X)
+    falls = energy.falls(bits)(energy.fields(X), X[:, bits])
+    clear = np.abs(added[:, bits]) > error if error > 1e-3 else np.full(falls.shape, True)
+    np.testing.assert_array_equal(falls[clear], added[:, bits][clear] < 0)
+
+
+@every_energy
+def test_fields_follow_flips(energy):
+    X, rows, bits = signs(6, N, seed=4), np.array([0, 2, 5]), np.array([7, 7, 1])
+    fields = energy.fields(X)
+    energy.flip(fields, rows, bits, X[rows, bits])
+    X[rows, bits] *= -1
+    np.testing.assert_array_equal(fields, energy.fields(X))
+
+
+def test_couplings_give_the_textbook_energy_and_step():
+    energy, X = ENERGIES["quadratic"], signs(60, N, seed=5)
+    fields = X @ energy.couplings
+    np.testing.assert_array_equal(energy.value(X), -(X * fields).sum(axis=1) / 2)
+    np.testing.assert_array_equal(energy.step(X), np.where(fields == 0, X, np.sign(fields)))
+    assert (fields == 0).any()
+
+
+@pytest.mark.parametrize(("degree", "name"), [(2, "power 2"), (3, "power 3"), (30, "power 30")])
+def test_powers_give_the_energy_and_step_of_their_overlaps(degree, name):
+    energy, X = ENERGIES[name], signs(60, N, seed=6)
+    overlaps = X.astype(int) @ energy.spins.T.astype(int)
+    value = -(overlaps.astype(object) ** degree).sum(axis=1)
+    np.testing.assert_allclose(energy.value(X), value.astype(float), rtol=1e-14)
+    drive = (overlaps.astype(object) ** (degree - 1)) @ energy.spins.astype(int).astype(object)
+    expected = [
+        [np.sign(d) or x for d, x in zip(*row, strict=True)] for row in zip(drive, X, strict=True)
+    ]
+    np.testing.assert_array_equal(energy.step(X), np.array(expected, dtype=float))
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_mean_power_is_that_of_the_gradients_of_single_rows(power):
+    rng = np.random.default_rng(7)
+    energy = VotingEnergy(rng.uniform(-1, 1, (4, 9)), n_classes=3, scale=3.0, degree=3)
+    V, weights = rng.uniform(-1, 1, (11, 6)), rng.uniform(0.5, 2.0, 11)
+    targets = signs(11, 3, seed=8)
+    one = np.ones(1)
+    alone = [energy.gradient(V[[i]], targets[[i]], one, 2)[0] for i in range(11)]
+    expected = np.average(np.abs(alone) ** power, axis=0, weights=weights)
+    np.testing.assert_allclose(energy.mean_power(V, targets, weights, 2, power), expected, 1e-12)
