@@ -5,9 +5,18 @@ from dataclasses import dataclass, fields
 from functools import partial
 
 import numpy as np
+import pytest
 from scipy.sparse import csr_array
 
-from skdam.dynamics import RetrievalResult, fixed_point
+from skdam.dynamics import (
+    RetrievalResult,
+    Settled,
+    asynchronous,
+    fixed_point,
+    ode,
+    synchronous,
+)
+from skdam.energies import QuadraticEnergy
 
 
 @dataclass
@@ -117,3 +126,106 @@ def test_members_are_found_once_and_carried():
     np.testing.assert_array_equal(other.members.toarray(), np.eye(2))
     assert result.members is result.members
     assert calls == [1]
+
+
+def pull(*couplings):
+    """Return the energy of spins in a row, each coupled to the next."""
+    upper = np.diag(couplings, 1)
+    return QuadraticEnergy.of(upper + upper.T)
+
+
+def test_a_flip_has_all_other_bits_visited_again():
+    settled = asynchronous(pull(1.0, 2.0), np.array([[-1.0, -1.0, 1.0]]), np.arange(3), max_iter=9)
+    assert settled.state.tolist() == [[1.0, 1.0, 1.0]]  # the second flips, and then the first
+    assert settled.n_iter.tolist() == [2]
+    assert settled.converged.all()
+
+
+def test_sweeps_are_counted_and_flips_recorded():
+    X = np.array([[-1.0, -1.0, 1.0], [1.0, 1.0, 1.0]])
+    settled = asynchronous(pull(1.0, 2.0), X, np.arange(3), max_iter=1, record=True)
+    assert settled.state.tolist() == [[-1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]
+    assert settled.converged.tolist() == [False, True]
+    assert [path.tolist() for path in settled.trajectory()] == [[X[0].tolist(), [-1.0, 1.0, 1.0]],
+                                                                [X[1].tolist()]]  # fmt: skip
+    assert [times.tolist() for times in settled.times()] == [[1.0, 2.0], [1.0]]
+
+
+def test_bits_are_visited_in_their_order():
+    X = np.array([[1.0, -1.0]])
+    for order, state in (([0, 1], [-1.0, -1.0]), ([1, 0], [1.0, 1.0])):
+        settled = asynchronous(pull(1.0), X, np.array(order), max_iter=9)
+        assert settled.state.tolist() == [state]
+    assert X.tolist() == [[1.0, -1.0]]
+
+
+def test_all_at_once_ends_in_rest_or_in_a_cycle():
+    X = np.array([[1.0, -1.0], [1.0, 1.0]])
+    settled = synchronous(pull(1.0), X, max_iter=9, record=True)
+    assert settled.converged.tolist() == [False, True]
+    assert settled.cycling.tolist() == [True, False]
+    assert settled.n_iter.tolist() == [4, 0]  # states are compared with the first, second, fourth
+    paths = [path.tolist() for path in settled.trajectory()]
+    assert paths == [[[1.0, -1.0], [-1.0, 1.0]] * 2 + [[1.0, -1.0]], [[1.0, 1.0]]]
+    cut = synchronous(pull(1.0), X, max_iter=1)
+    assert cut.cycling.tolist() == [False, False]
+    assert cut.history == []
+
+
+def test_where_blocks_ended_joins_in_order():
+    parts = [
+        synchronous(pull(1.0), np.array([x]), max_iter=9, record=True)
+        for x in ([1.0, -1.0], [1.0, 1.0])
+    ]
+    whole = synchronous(pull(1.0), np.array([[1.0, -1.0], [1.0, 1.0]]), max_iter=9, record=True)
+    joined = Settled.join(parts)
+    for name in ("state", "n_iter", "converged", "cycling"):
+        np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))
+    for path, other in zip(joined.trajectory(), whole.trajectory(), strict=True):
+        np.testing.assert_array_equal(path, other)
+
+
+@dataclass
+class Decay:
+    """Each row decays to 0 at its own rate."""
+
+    rates: np.ndarray
+    longest_step: float = np.inf
+
+    def velocity(self, rows, Y):
+        return -self.rates[rows, None] * Y
+
+    def gap(self, rows, Y):
+        return Y
+
+    def units(self, Y):
+        return np.ones_like(Y)
+
+
+@pytest.mark.parametrize("rtol", [1e-4, 1e-8])
+def test_each_row_decays_at_its_own_rate(rtol):
+    flow, Y = Decay(np.array([0.1, 1.0, 20.0])), np.array([[1.0], [-3.0], [2.0]])
+    settled = ode(flow, Y, max_time=1.5, rtol=rtol, atol=1e-12, record=True)
+    for path, times, rate in zip(settled.trajectory(), settled.times(), flow.rates, strict=True):
+        assert times[0] == 0.0
+        assert times[-1] == pytest.approx(1.5, rel=1e-15)
+        exact = path[0] * np.exp(-rate * times[:, None])
+        error = np.abs(path - exact) / np.abs(path[0])
+        assert 0.0 < error.max() < 20 * rtol
+    assert settled.n_iter.tolist() == [len(path) - 1 for path in settled.trajectory()]
+    assert not settled.converged.any()
+    assert Y.tolist() == [[1.0], [-3.0], [2.0]]
+
+
+def test_a_row_rests_at_a_hundredth_of_the_tolerance():
+    settled = ode(Decay(np.ones(1), 1.0), np.ones((1, 1)), max_time=1e3, rtol=0.0, atol=1e-3)
+    assert settled.converged.all()
+    assert 0 < settled.state.item() <= 1e-5
+
+
+def test_no_step_is_longer_than_the_longest():
+    flow = Decay(np.ones(1), longest_step=0.125)
+    settled = ode(flow, np.ones((1, 1)), max_time=2.0, rtol=0.1, atol=0.1, record=True)
+    steps = np.diff(settled.times()[0])
+    assert (steps <= 0.125 + 1e-15).all()
+    np.testing.assert_allclose(steps[3:-1], 0.125, rtol=1e-14)
