@@ -7,9 +7,14 @@ import pytest
 from cases import SCENES, member_lists
 from reference import active_sets as exact_active_sets
 from reference import squared_distance
+from sklearn import config_context
 
 from skdam import EpanechnikovMemory, GaussianMemory
 from skdam._active import BACK_ENDS, ActiveSets, Search
+from skdam._active._index import nanoseconds, sampled
+from skdam._active._rough import Sides, doubtful, from_above
+from skdam._active._single import above, beneath
+from skdam._active._totals import added
 from skdam._math import UNIT_ROUNDOFF, Points
 from skdam.kernels import KERNELS
 
@@ -340,3 +345,157 @@ def test_a_point_beyond_squares_hides_no_other(algorithm):
     for task in ("distances", "members"):
         blocks = search_of(memories, 1.0).sets(query, algorithm, task=task)
         assert member_lists(blocks, 1) == [[1]]
+
+
+def test_little_more_is_proposed_than_is_near():
+    for case, algorithm in (("flat", "pca"), ("clusters", "refine"), ("clusters", "cells")):
+        memories, queries, bandwidth = large_case(case)
+        search = search_of(memories, bandwidth)
+        near = sum(map(len, members_by_differences(memories, queries[:100], bandwidth)))
+        index = search.index(algorithm)
+        count = index.count(search.points.lift(queries[:100]), search.limit(1.0))
+        assert near <= count <= 1.01 * near
+
+
+def test_few_cells_are_visited_and_all_that_hold_near_points():
+    memories, queries, bandwidth = large_case("clusters")
+    search = search_of(memories, bandwidth)
+    cells, limit = search.index("cells"), search.limit(1.0)
+    visits = cells._visits(search.points.lift(queries[:100]), limit)
+    cell_of = np.empty(len(memories), dtype=int)
+    cell_of[cells.place] = np.repeat(np.arange(len(cells.centres)), np.diff(cells.start))
+    for row, members in zip(
+        visits, members_by_differences(memories, queries[:100], bandwidth), strict=True
+    ):
+        assert row[cell_of[members]].all()
+    assert visits.mean() < 0.06
+    assert len(cells.centres) == 70  # the root of 5000 points
+
+
+@pytest.fixture(params=[1, 3])
+def tree(request):
+    X = np.random.default_rng(0).normal(size=(300, request.param))
+    weights = np.random.default_rng(1).uniform(0.5, 2.0, 300)
+    return Search(Points.measured(X, 0.7), weights).index("tree")
+
+
+def test_leaves_hold_each_point_once(tree):
+    leaves = tree.leaves
+    filled = np.arange(leaves.point.shape[1]) < leaves.sizes[:, None]
+    np.testing.assert_array_equal(np.sort(leaves.point[filled]), np.arange(300))
+    np.testing.assert_array_equal(leaves.weight[filled], tree.weights[leaves.point[filled]])
+    assert not leaves.weight[~filled].any()
+    for axis, values in zip(leaves.axes, tree.points.rows.T, strict=True):
+        np.testing.assert_array_equal(
+            axis[filled], values[leaves.point[filled]] * tree.points.scale
+        )
+        assert np.isinf(axis[~filled]).all()
+
+
+def each_leaf(tree):
+    """Return the rows and weights of each leaf, in units of the points."""
+    leaves, z = tree.leaves, tree.points.rows * tree.points.scale
+    for point, n in zip(leaves.point, leaves.sizes, strict=True):
+        yield z[point[:n]], tree.weights[point[:n]]
+
+
+def test_boxes_bound_the_distances_of_leaves(tree):
+    X = np.random.default_rng(2).normal(size=(5, tree.points.rows.shape[1]))
+    gap, span = tree.leaves.boxes(X, np.arange(len(tree.leaves.sizes)))
+    low, high = X.min(axis=0) * tree.points.scale, X.max(axis=0) * tree.points.scale
+    for (z, _), least, most in zip(each_leaf(tree), gap, span, strict=True):
+        below, above = z.min(axis=0), z.max(axis=0)
+        side = np.maximum(np.maximum(below - high, low - above), 0.0)
+        assert least == pytest.approx((side**2).sum(), rel=1e-14)
+        across = np.maximum(above - low, high - below)
+        assert most == pytest.approx((across**2).sum(), rel=1e-14)
+
+
+def test_whole_leaves_add_up_in_closed_form(tree):
+    X = np.random.default_rng(2).normal(size=(4, tree.points.rows.shape[1]))
+    x, some, total = X * tree.points.scale, np.array([0, 2, 3]), 0.0
+    for leaf, (z, weights) in enumerate(each_leaf(tree)):
+        if leaf in some:
+            squared = ((x[:, None] - z) ** 2).sum(axis=2)
+            total = total + (1.0 - squared / 400.0) @ weights
+            assert tree.leaves.sums.mass[leaf] == pytest.approx(weights.sum(), rel=1e-14)
+    found = tree.leaves.sums.added(X, some, 400.0, tree.points.scale)
+    np.testing.assert_allclose(found, total, rtol=1e-13)
+
+
+def test_distances_of_leaves_are_those_of_their_points(tree):
+    X = np.random.default_rng(2).normal(size=(4, tree.points.rows.shape[1]))
+    x, z = X * tree.points.scale, tree.points.rows * tree.points.scale
+    for leaves, squared in tree.leaves.distances(X, np.array([1, 3])):
+        point = tree.leaves.point[leaves].ravel()
+        filled = tree.leaves.weight[leaves].ravel() > 0
+        expected = ((x[:, None] - z[point]) ** 2).sum(axis=2)
+        np.testing.assert_allclose(squared[:, filled], expected[:, filled], rtol=1e-14)
+        assert np.isinf(squared[:, ~filled]).all()
+
+
+@pytest.mark.parametrize("limit", [1e-30, 0.3, 1.0, 7.0, 1e30])
+def test_limits_in_single_precision_are_rounded_outwards(limit):
+    assert limit < float(above(limit)) <= limit * (1.0 + 2.0**-19)
+    assert limit * (1.0 - 2.0**-19) <= float(beneath(limit)) < limit
+    assert beneath(0.0) == beneath(-limit) == -np.inf
+
+
+def test_what_is_no_number_in_single_precision_is_not_bounded():
+    lower, upper = from_above(np.array([np.nan, 2.0, np.inf], dtype=np.float32), np.ones(3))
+    assert lower.dtype == upper.dtype == np.float64
+    assert lower.tolist() == [-np.inf, 2.0, -np.inf]
+    assert upper.tolist() == [np.inf, 3.0, np.inf]
+
+
+def test_an_error_counts_for_more_where_distances_matter():
+    squared, error = np.array([0.5, 0.999, 1.0, 1.001, 1.1, np.nan]), np.full(6, 1e-15)
+    assert doubtful(squared, error, Sides((1.0,))).tolist() == [1, 2, 5]
+    assert doubtful(squared, error, Sides((1.0,), bounds=print)).tolist() == [2, 5]
+    assert doubtful(squared, error, Sides((1.1, 1.0), bounds=print)).tolist() == [2, 4, 5]
+
+
+def test_pairs_are_gathered_by_query_and_point():
+    parts = [
+        (np.array([2, 0]), np.array([1, 9]), np.array([0.2, 0.4])),
+        (np.array([0, 2]), np.array([3, 0]), np.array([0.6, 0.8])),
+    ]
+    kept = {"limit": 2.0, "most": 4}
+    sets = ActiveSets.gather(3, iter(parts), ascending=False, **kept)
+    assert sets.indptr.tolist() == [0, 2, 2, 4]
+    assert sets.indices.tolist() == [3, 9, 0, 1]
+    assert sets.u.tolist() == [0.3, 0.2, 0.4, 0.1]
+    runs = ActiveSets.gather(3, iter(parts[::-1]), ascending=True, **kept)
+    assert runs.indices.tolist() == [3, 9, 0, 1]
+    assert ActiveSets.gather(3, iter(parts), limit=2.0, most=3, ascending=True) is None
+    one = [(np.zeros(5, dtype=int), np.arange(5), np.ones(5))]
+    assert len(ActiveSets.gather(1, iter(one), limit=2.0, most=3, ascending=True).u) == 5
+
+
+def test_a_sample_is_evenly_spaced_and_small():
+    assert sampled(np.arange(100)).tolist() == [0]
+    assert sampled(np.arange(300)).tolist() == [0, 128, 256]
+    assert sampled(np.arange(10_000)).tolist() == list(range(0, 10_000, 625))
+    assert nanoseconds((3.0, 0.5), 8) == 7.0
+
+
+def test_a_reach_is_in_radii_and_entries_take_working_memory():
+    search = search_of(np.eye(3), 0.75)
+    assert search.limit(3.0) == 9.0 * search.points.radius_squared
+    assert search.points.radius_squared == (0.75 * search.points.scale) ** 2
+    with config_context(working_memory=1):
+        assert search.most == 2**20 // 64
+
+
+def test_the_error_of_a_sum_grows_with_the_slope_of_the_kernel():
+    X, weights = np.random.default_rng(0).normal(size=(50, 3)), np.full(50, 2.0)
+    points = Points.measured(X, 1.5)
+    bounds = [
+        added(points, points.lift(X), weights, KERNELS[name], points.radius_squared)[1]
+        for name in ("epanechnikov", "biweight", "triweight")
+    ]
+    np.testing.assert_allclose(bounds[1], 2 * bounds[0], rtol=1e-15)
+    np.testing.assert_allclose(bounds[2], 3 * bounds[0], rtol=1e-15)
+    product = next(points.tiles(points.lift(X)))[2] / points.radius_squared + 4 * UNIT_ROUNDOFF
+    counts = [len(members) for members in members_by_differences(X, X, 1.5)]
+    np.testing.assert_allclose(bounds[0], np.array(counts) * 2.0 * product, rtol=1e-15)

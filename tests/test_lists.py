@@ -66,3 +66,29 @@ def test_distances_are_right_at_the_rim_below_a_skin(algorithm):
     ((_, found),) = search.sets(X, algorithm, 1.2, within=1.0)
     exact = [(gap - 1.0 - X[0, 0]) ** 2, (1.0 - gap - X[0, 0]) ** 2]
     np.testing.assert_array_equal(found.u, exact)
+
+
+def test_moves_are_in_radii_and_rounded_up(search):
+    lists, X = Lists(search, "gemm", 4), search.points.rows[:4]
+    moved = lists._moved(X + 3.0, X)
+    exact = 3.0 * 12**0.5 / 2.0
+    assert ((exact <= moved) & (moved <= exact * (1 + 1e-10))).all()
+    assert np.isnan(lists._moved(X, lists._anchor)).all()
+
+
+def test_a_skin_lasts_four_steps_within_bounds(search):
+    lists, new = Lists(search, "gemm", 4), np.nan
+    assert lists._next_skin(np.array([new, new])) == 0.15
+    steps = ([0.02, new], 0.08), ([0.001], 0.01), ([1.0], 0.2), ([0.01, 0.02, 9.0], 0.08)
+    for step, skin in steps:
+        assert lists._next_skin(np.array(step)) == pytest.approx(skin)
+    lists._too_wide = 0.15
+    assert lists._next_skin(np.array([new])) == 0.0
+
+
+def test_looking_at_a_list_is_compared_with_a_search(search):
+    for task, price in (("members", 30.0 + 0.4 * 12), ("distances", 40.0 + 2.0 * 12)):
+        lists = Lists(search, "gemm", 4, task=task)
+        lists._searching = 10 * price / 0.6
+        assert not lists._too_long(9.99)
+        assert lists._too_long(10.01)
