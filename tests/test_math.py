@@ -190,3 +190,50 @@ def test_entries_of_rows_are_counted_over_tiles_of_any_width():
         counts.add(mask)
         expected += mask.sum(axis=1)
     assert counts.total().tolist() == counts.total().tolist() == expected.tolist()
+
+
+def test_first_copies_are_first_among_many():
+    X = np.random.default_rng(0).integers(0, 3, (500, 1)).astype(float)
+    first, place = _math.distinct_rows(X)
+    np.testing.assert_array_equal(first, np.unique(X, return_index=True)[1])
+    np.testing.assert_array_equal(place, X[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "columns"), [(0, 1024), (1, 1024), (256, 1024), (512, 512), (2**18, 1), (2**20, 1)]
+)
+def test_tiles_are_tall_and_narrow(n_rows, columns):
+    assert _math.tile_columns(n_rows) == columns
+
+
+def test_error_of_a_tile_is_what_the_docstring_says():
+    X = np.random.default_rng(0).normal(size=(5, 3))
+    points = Points.measured(X, 1.0)
+    queries = points.lift(2.0 * X)
+    ((start, _, error),) = points.tiles(queries)
+    length = np.linalg.norm(queries.rows - points.centre, axis=1)
+    farthest = np.linalg.norm(X - points.centre, axis=1).max()
+    assert start == 0
+    expected = (3 * 5 + 16) * 2.0**-53 * ((length + farthest) * points.scale) ** 2
+    np.testing.assert_allclose(error, expected, rtol=1e-13)
+
+
+def test_segments_are_batched_without_loss():
+    indptr = np.concatenate([[0], np.cumsum([3, 0, 4, 9, 1, 1, 0, 2])])
+    batches = list(_math._segment_batches(indptr, 7))
+    assert [(part.start, part.stop) for part in batches] == [(0, 3), (3, 4), (4, 8)]
+
+
+def test_columns_of_one_place_are_added_up():
+    A = np.array([[1.0, 2.0, 4.0, 8.0], [0.5, 0.0, 1.0, 2.0]])
+    assert _math.pooled(A, np.array([1, 0, 1, 2])).tolist() == [[2.0, 5.0, 8.0], [0.0, 1.5, 2.0]]
+
+
+def test_counts_are_integers_whatever_came():
+    counts = _math.RowCounts(2)
+    assert counts.total().dtype == np.intp
+    for _ in range(600):  # bytes fill up more than twice
+        counts.add(np.ones((2, 8), dtype=bool))
+    counts.add(np.array([[True, False, True], [False, False, False]]))
+    counts.add(np.zeros((2, 16), dtype=bool))
+    assert counts.total().tolist() == [4802, 4800]
