@@ -119,7 +119,7 @@ class Loop:
         from hypothesis import Phase, settings
 
         phases = (Phase.explicit, Phase.generate)  # the smallest failure is of no interest
-        settings.register_profile("mutants", settings.get_profile("exact"), phases=phases)
+        settings.register_profile("mutants", settings.default, phases=phases)
         settings.load_profile("mutants")
 
     @pytest.hookimpl(tryfirst=True)
