@@ -109,14 +109,17 @@ class FeatureEnergy:
         """
         return -self._pull(X, self.estimate(X))
 
-    def step(self, X: Floats) -> Floats:
+    def step(self, X: Floats, held: np.ndarray | None = None) -> Floats:
         """Return the next states of gradient descent, none farther out of the box than before.
 
         A step that would raise the energy is halved, some times over, and then not taken.
+        Coordinates that are `held` stay.
         """
         here = self.estimate(X)
         before, after, size = here.floored, X.copy(), self.step_size
         rows, pull = np.arange(len(X)), self._pull(X, here)
+        if held is not None:
+            pull[held] = 0.0
         for _ in range(_HALVINGS):
             ahead = self._within_box(X[rows], X[rows] + size * pull[rows])
             falls = self.estimate(ahead).floored >= before[rows]

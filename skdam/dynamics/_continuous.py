@@ -88,7 +88,8 @@ def fixed_point(
     """
 
     def advance(live: np.ndarray, before: np.ndarray) -> Advanced:
-        first, place = distinct_rows(before)  # equal states take equal steps
+        # equal states, of which the same is held, take equal steps
+        first, place = distinct_rows(before if held is None else np.hstack([before, held[live]]))
         start = before[first]
         after = (energy.step(start) if step is None else step(live[first], start))[place]
         if held is not None:

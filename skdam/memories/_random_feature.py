@@ -320,8 +320,15 @@ class RandomFeatureMemory(FeatureStore):
     def _settle_rows(
         self, X: np.ndarray, held: np.ndarray | None = None, record: bool = False
     ) -> Settled:
+        energy = self._energy()
         return fixed_point(
-            self._energy(), X, max_iter=self.max_iter, tol=self.tol, held=held, record=record
+            energy,
+            X,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            held=held,
+            record=record,
+            step=None if held is None else (lambda rows, part: energy.step(part, held[rows])),
         )
 
     def _described(

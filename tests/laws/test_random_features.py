@@ -166,13 +166,13 @@ def test_fourier_scores_move_with_the_memories_under_one_map(seed, size, length,
 
 
 @given(name=names, seed=seeds, size=sizes, length=lengths, width=widths)
-def test_no_free_step_raises_the_energy_and_what_is_known_stays(name, seed, size, length, width):
+def test_no_step_raises_the_energy_and_what_is_known_stays(name, seed, size, length, width):
     X, queries, rng = problem(seed, size)
     memory = settled(name, X, length, width, seed).partial_fit(X)
     known = rng.random(queries.shape) < 0.5
-    result = memory.retrieve(queries, known=known)
+    result = memory.retrieve(queries, known=known, record=True)
     np.testing.assert_array_equal(result.state[known], queries[known])
     free = memory.retrieve(queries, record=True)
-    for energies in free.energies:
+    for energies in (*free.energies, *result.energies):
         assert (np.diff(energies) <= 1e-12 * width**2).all()
     np.testing.assert_array_equal(free.state, memory.transform(queries))

@@ -318,6 +318,24 @@ def test_a_step_that_would_raise_the_energy_is_not_taken(monkeypatch):
     assert (energy.value(halved)[stay] < energy.value(rows)[stay]).any()  # a shorter one is
 
 
+@quiet
+@pytest.mark.filterwarnings("ignore:.*still moving", "ignore:.*too few")
+@pytest.mark.parametrize("seed", [1, 3, 6, 10])
+def test_steps_with_known_coordinates_raise_no_energy(seed):
+    rng = np.random.default_rng(seed)
+    rows, known, queries = (
+        rng.normal(size=(5, 3)),
+        rng.random((40, 3)) < 0.5,
+        rng.normal(size=(40, 3)),
+    )
+    memory = memory_of(n_components=6, step=1.0, max_iter=20, random_state=seed).fit(rows)
+    result = memory.retrieve(np.vstack([queries] * 2), np.vstack([known, ~known]), record=True)
+    assert all((np.diff(energies) <= 1e-12).all() for energies in result.energies)
+    np.testing.assert_array_equal(result.state[:40][known], queries[known])
+    alone = memory.retrieve(queries, ~known)  # equal states, of which another part is held
+    np.testing.assert_array_equal(result.state[40:], alone.state)
+
+
 def test_known_coordinates_are_held_and_gaps_start_at_the_mean():
     memory = memory_of(bandwidth=1.5).fit_map(X).partial_fit(X)
     queries, known = Q.copy(), np.array([True, True, False, True, False])
