@@ -1,14 +1,30 @@
 """What a user meets first: the names, the versions, and what importing costs."""
 
+import ast
 import subprocess
 import sys
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
+
 import skdam
 
 ROOT = Path(__file__).parents[1]
+LIBRARIES = {"joblib", "numpy", "scipy", "sklearn", "threadpoolctl"}
+HEAVY = {"dask", "distributed", "matplotlib", "pandas", "polars", "pyarrow", "skops", "torch"}
+WITHOUT = f"""
+import sys
+
+class Without:
+    def find_spec(self, name, *_):
+        if name in {HEAVY}:
+            raise ImportError(name)
+
+sys.meta_path.insert(0, Without())
+import skdam
+"""
 
 
 def test_public_names_exist_and_are_sorted():
@@ -34,10 +50,42 @@ def test_show_versions_says_what_is_missing(monkeypatch, capsys):
     assert "no-such-library not installed" in capsys.readouterr().out
 
 
-def test_import_brings_neither_matplotlib_nor_dask():
-    code = "import sys, skdam; print(sorted({'matplotlib', 'dask'} & set(sys.modules)))"
+def outside_imports():
+    """Return the modules of scikit-learn, scipy, joblib and numpy that skdam imports at once."""
+    names = set()
+    for path in Path(skdam.__file__).parent.rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module)
+    return sorted(name for name in names if name.split(".")[0] in LIBRARIES)
+
+
+def in_a_new_process(statement):
+    """Return the seconds of CPU that a statement takes, and the modules that are loaded then."""
+    code = f"{statement}\nimport sys, time; print(time.process_time(), *sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    seconds, *modules = done.stdout.split()
+    return float(seconds), set(modules)
+
+
+def test_import_costs_less_than_twice_that_of_what_it_uses():
+    statements = "import skdam", "import " + ", ".join(outside_imports())
+    times = [[in_a_new_process(each)[0] for each in statements] for _ in range(3)]
+    ours, theirs = np.median(times, axis=0)
+    assert ours < 2 * theirs
+
+
+def test_import_brings_no_heavy_library_that_scikit_learn_does_not():
+    theirs = in_a_new_process("import " + ", ".join(outside_imports()))[1]
+    ours = in_a_new_process("import skdam")[1]
+    assert not HEAVY & (ours - theirs)
+    assert HEAVY & ours <= {"pandas", "pyarrow"}
+
+
+def test_import_needs_no_heavy_library():
+    assert not HEAVY & in_a_new_process(WITHOUT)[1]
 
 
 def test_core_dependencies_are_four():
