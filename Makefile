@@ -8,7 +8,7 @@ pip = $(bin)/python -m pip --quiet --disable-pip-version-check
 export SCIPY_ARRAY_API = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test laws test-oldest coverage mutants lint doc bench clean
+.PHONY: help demo test laws test-oldest coverage mutants soak lint doc bench clean
 
 help:
 	@echo "make demo         store, damage, retrieve, score and sample real digits; draw digits.png"
@@ -16,6 +16,7 @@ help:
 	@echo "make laws         every law on 10 000 new cases, for hours (ARGS='-k attention' narrows it)"
 	@echo "make test-oldest  the same on the oldest supported dependencies"
 	@echo "make coverage     the tests, every branch of skdam in them: a missing one fails"
+	@echo "make soak         a million rows, one by one, into one memory: some minutes"
 	@echo "make lint         ruff and mypy"
 	@echo "make doc          the documentation, into doc/_build/html"
 	@echo "make bench        side-by-side comparisons with other software"
@@ -37,6 +38,9 @@ test-oldest:
 # Without the doctests: an example that is moved must not uncover a branch.
 coverage: $(VENV)/.test
 	$(bin)/python -m pytest -n $(JOBS) --cov --cov-report=term-missing:skip-covered tests $(ARGS)
+
+soak: $(VENV)/.test
+	SKDAM_SOAK=1000000 $(bin)/python -m pytest -q tests/test_soak.py
 
 lint: $(VENV)/.lint
 	$(bin)/ruff check .
