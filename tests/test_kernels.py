@@ -133,3 +133,10 @@ def test_find_kernel_takes_names_and_kernels_only():
 def test_power_below_one_is_refused(power):
     with pytest.raises(ValueError, match=f"power must be at least 1 and finite, got {power}"):
         PowerKernel(power)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_draws_are_as_many_as_asked_for_and_all_different(name):
+    u = KERNELS[name].sample_u(np.random.RandomState(0), 3, 50)
+    assert u.shape == (50,)
+    assert len(np.unique(u)) == 50

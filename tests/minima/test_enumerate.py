@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory, enumerate_minima
 from skdam.bandwidths import bandwidth_from_beta, emergence_window
+from skdam.minima._enumerate import _Neighbourhood, _neighbours, epanechnikov_energy
 
 pytestmark = pytest.mark.usefixtures("each_back_end")
 
@@ -234,3 +235,22 @@ def test_order_runs_across_components():
     listed = [members.tolist() for members in minima.members]
     assert listed == sorted(listed, key=lambda members: (len(members), members))
     assert {len(members) for members in listed} == {1, 2}
+
+
+def test_only_memories_that_can_meet_are_tried_together():
+    rows = np.array([[0.0], [0.5], [1.5], [1.9], [2.0], [2.6]])
+    energy = epanechnikov_energy(EpanechnikovMemory(bandwidth=1.0).fit(rows))
+    part, apart = _Neighbourhood.of(energy, np.arange(6)), np.abs(rows - rows.T)
+    nearly = 1.0 + 2.0**-40  # what rounding could undo stays in
+    np.testing.assert_array_equal(part.adjacent, np.triu(apart**2 < 4.0 * nearly, 1))
+    np.testing.assert_array_equal(part.far, apart >= 1.0)
+    np.testing.assert_allclose(part.squared, apart**2 * (part.limit / 1.0), rtol=1e-15)
+    neighbours = [index.tolist() for _, index in _neighbours(energy)]
+    assert neighbours == [np.flatnonzero(row < 2.0 * nearly).tolist() for row in apart]
+
+
+def test_a_description_tells_whether_it_is_whole(overlapping):
+    minima = overlapping[1]
+    told = f"Minima({len(minima)}, {minima.is_emergent.sum()} of them emergent; "
+    assert repr(minima) == told + "complete)"
+    assert repr(minima[1:]).endswith("; not complete)")

@@ -375,3 +375,9 @@ def test_what_cannot_be_sampled_or_mapped_back_is_named(digits):
     flat = make_pipeline(Normalizer(), EmergentSampler(random_state=0)).fit(digits)
     with pytest.raises(TypeError, match=r"step 'normalizer' .* must have 'inverse_transform'"):
         sample_from(flat)
+
+
+def test_one_minimum_is_drawn_unless_more_are_asked_for():
+    sampler = fitted()
+    assert sampler.draw(random_state=0).shape == (1,)
+    assert sampler.sample(random_state=0).shape == (1, X.shape[1])
