@@ -499,3 +499,32 @@ def test_the_error_of_a_sum_grows_with_the_slope_of_the_kernel():
     product = next(points.tiles(points.lift(X)))[2] / points.radius_squared + 4 * UNIT_ROUNDOFF
     counts = [len(members) for members in members_by_differences(X, X, 1.5)]
     np.testing.assert_allclose(bounds[0], np.array(counts) * 2.0 * product, rtol=1e-15)
+
+
+@every_back_end
+@pytest.mark.parametrize("name", ["epanechnikov", "biweight", "cosine"])
+@pytest.mark.parametrize("bandwidth", [0.4, 6.0, 12.0])
+def test_totals_are_sums_over_what_is_within_reach(algorithm, name, bandwidth):
+    rng = np.random.default_rng(0)
+    X, weights, kernel = rng.normal(size=(300, 3)), rng.uniform(0.5, 2.0, 300), KERNELS[name]
+    X[:150] += 8.0  # two clusters: leaves within reach, partly, and beyond
+    search = Search(Points.measured(X, bandwidth), weights)
+    u = ((X[:, None] - X) ** 2).sum(axis=2) / bandwidth**2
+    terms = np.where(u < 1.0, kernel.profile(np.minimum(u, 1.0)), 0.0) * weights
+    np.testing.assert_allclose(search.totals(X, kernel, algorithm), terms.sum(axis=1), rtol=1e-11)
+    skip = rng.permutation(300)
+    terms[np.arange(300), skip] = 0.0
+    left = search.totals(X, kernel, algorithm, skip)
+    np.testing.assert_allclose(left, terms.sum(axis=1), rtol=1e-11)
+
+
+@pytest.mark.parametrize("algorithm", ["tree", "gemm"])
+@pytest.mark.parametrize("name", ["epanechnikov", "cosine"])
+def test_the_error_told_of_totals_holds(algorithm, name):
+    X = np.random.default_rng(0).normal(size=(300, 3)) + 1e3
+    search, kernel = search_of(X, 2.5), KERNELS[name]
+    index, queries = search.index(algorithm), search.points.lift(X)
+    total, error = index.totals(queries, kernel, search.limit(1.0))
+    exact = index.exact_totals(queries, kernel, search.limit(1.0))
+    assert (np.abs(total - exact) <= error + 1e-14 * exact).all()
+    assert (error <= 1e-6 * exact).all()

@@ -140,3 +140,9 @@ def test_draws_are_as_many_as_asked_for_and_all_different(name):
     u = KERNELS[name].sample_u(np.random.RandomState(0), 3, 50)
     assert u.shape == (50,)
     assert len(np.unique(u)) == 50
+
+
+@pytest.mark.parametrize("power", [1, 1.0, 1.5, 7])
+def test_powers_from_one_on_are_taken(power):
+    u = np.array([0.0, 0.25, 1.0])
+    np.testing.assert_allclose(PowerKernel(power).profile(u), (1.0 - u) ** power, rtol=1e-15)

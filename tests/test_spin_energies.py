@@ -1,10 +1,10 @@
-"""Energies of spins and of votes: what they tell of a state is what its energies say."""
+"""Energies of spins, votes and neurons: what they tell of a state is what its energies say."""
 
 import numpy as np
 import pytest
 
-from skdam.energies import BinaryEnergy, QuadraticEnergy, VotingEnergy
-from skdam.potentials import Exponential, Power
+from skdam.energies import BinaryEnergy, LayeredEnergy, QuadraticEnergy, VotingEnergy
+from skdam.potentials import Exponential, HalfSquare, LogSumExp, Power
 
 N = 8
 
@@ -103,3 +103,13 @@ def test_mean_power_is_that_of_the_gradients_of_single_rows(power):
     alone = [energy.gradient(V[[i]], targets[[i]], one, 2)[0] for i in range(11)]
     expected = np.average(np.abs(alone) ** power, axis=0, weights=weights)
     np.testing.assert_allclose(energy.mean_power(V, targets, weights, 2, power), expected, 1e-12)
+
+
+def test_neurons_are_measured_in_what_drives_them():
+    memories = np.array([[1.0, -2.0], [3.0, 0.5]])
+    energy = LayeredEnergy(memories, HalfSquare(), LogSumExp(beta=2.0), 1.0, 0.25)
+    flow = energy.flow(np.zeros((1, 2)))
+    assert flow.units(np.zeros((1, 4)))[:, 2:].tolist() == [[3.5, 3.5]]
+    assert flow.longest_step == 2.0 / (1.0 + 1.0 / 0.25)
+    nothing = LayeredEnergy(0.0 * memories, HalfSquare(), LogSumExp(beta=2.0), 1.0, 0.25)
+    assert nothing.flow(np.zeros((1, 2))).units(np.zeros((1, 4)))[:, 2:].tolist() == [[1.0, 1.0]]

@@ -10,8 +10,10 @@ from scipy.spatial.distance import pdist
 from sklearn.exceptions import NotFittedError
 
 from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory, enumerate_minima
+from skdam._math import Points
 from skdam.bandwidths import bandwidth_from_beta, emergence_window
 from skdam.minima._enumerate import _Neighbourhood, _neighbours, epanechnikov_energy
+from skdam.minima._minima import _gap_bounds
 
 pytestmark = pytest.mark.usefixtures("each_back_end")
 
@@ -254,3 +256,12 @@ def test_a_description_tells_whether_it_is_whole(overlapping):
     told = f"Minima({len(minima)}, {minima.is_emergent.sum()} of them emergent; "
     assert repr(minima) == told + "complete)"
     assert repr(minima[1:]).endswith("; not complete)")
+
+
+def test_gaps_to_spheres_are_bounded_even_where_points_coincide():
+    X = np.random.default_rng(0).normal(size=(20, 3)) + 1e4
+    points = Points.measured(X, 1.5)
+    low, high = _gap_bounds(points, points.lift(X), 1.5)
+    gap = np.abs(np.sqrt(((X[:, None] - X) ** 2).sum(axis=2)) - 1.5)
+    assert ((low <= gap * (1 + 1e-12)) & (gap <= high * (1 + 1e-12))).all()
+    assert (high - low <= 1e-3 + (gap == 1.5)).all()
