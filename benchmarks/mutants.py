@@ -8,15 +8,16 @@ and a fork of it tries each mutant on the tests that reach its function, likely 
 
 import json
 import os
-import random
+import re
 import resource
 import signal
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from hashlib import sha256
 from pathlib import Path
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
@@ -24,6 +25,7 @@ os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 import pytest
 from mutmut.__main__ import collect_source_file_mutation_data, create_mutants
 from mutmut.configuration import config
+from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.state import state
 from mutmut.utils.file_utils import (
@@ -37,18 +39,36 @@ from mutmut.utils.format_utils import mangled_name_from_mutant_name
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "mutants"
 COVERAGE = FOLDER / "coverage.jsonl"
-TABLE = ROOT / "doc" / "mutants.csv"
+TABLE, SURVIVORS = ROOT / "doc" / "mutants.csv", ROOT / "doc" / "mutants_alive.csv"
+#: Why mutants live, by what is found in their name and in the lines that they take away and add.
+REASONS = {
+    "no flag is raised there, or numpy ignores it anyway": r"errstate\(",
+    "numpy reads it alike": r'kind="|"[IJNAK,]+->|out=|cast\(|reshape\(|strict=|dtype=|float64, \)',
+    "only what it costs, and what is tried first, depends on it": (
+        r"[ǁ_](cost|price|floor|choose|order|blocks|parts|listable|too_long|suitable|fresh_starts)__m"
+        r"|_searching|_BATCH|_LISTED|row_blocks|// 8|choose\(|index\.order\(|slices\(|np\.split\("
+        r"|random_state=0|KMeans"
+    ),
+    "a bound gets wider: more is computed again, to the same end": (
+        r"_SLACK|2\.0\*\*-|UNIT_ROUNDOFF|_ROUNDINGS|slack|excess|error|_reach__m|_below__m|\btie\b"
+    ),
+    "the limit itself is never met": (
+        r"^-(.*)([<>]) (.*)\n\+\1\2= \3$|^-(.*)([<>])= (.*)\n\+\4\5 \6$"
+    ),
+}
 N_CHILDREN = int(os.environ.get("JOBS", "2"))
 #: Seconds of tests that a mutant has to live through.
-BUDGET = float(os.environ.get("BUDGET", "4"))
+BUDGET = float(os.environ.get("BUDGET", "3"))
 #: Share of the mutants that are tried, drawn at random, always the same.
 SHARE = float(os.environ.get("SHARE", "1"))
 #: Whether survivors of an earlier run are tried once more, as after new tests.
 AGAIN = bool(os.environ.get("AGAIN"))
 #: Limits of a child: seconds of CPU beside ten times its tests', of the clock, bytes of memory.
 CPU_SECONDS, WALL_SECONDS, MEMORY = 10, 600, 2**33
-#: How a child that notices its mutant ends, and how one does that sees nothing.
-KILLED, SURVIVED, NO_TESTS, TIMEOUT = 1, 0, 33, -signal.SIGXCPU
+#: How a child that notices its mutant ends, one that sees nothing, and one that fails itself.
+KILLED, SURVIVED, NO_TESTS, BROKEN, TIMEOUT = 1, 0, 33, 35, -signal.SIGXCPU
+#: Mutants whose tests are run without them first: these have to pass.
+N_CONTROLS = 12
 
 
 class Coverage:
@@ -73,6 +93,12 @@ def every_mutant():
         return collect_source_file_mutation_data(mutant_names=())[0]
 
 
+def drawn():
+    """Return those that are tried: an order that looks random, and changes with none but them."""
+    order = sorted(every_mutant(), key=lambda mutant: sha256(mutant[1].encode()).digest())
+    return order[: int(SHARE * len(order))]
+
+
 @dataclass
 class Child:
     """A fork at work: what it says comes through a pipe."""
@@ -88,7 +114,7 @@ def fork(work):
     if pid := os.fork():
         os.close(writing)
         return pid, reading
-    code = KILLED
+    code = BROKEN
     try:
         silence()
         with os.fdopen(writing, "wb") as pipe:
@@ -149,12 +175,12 @@ class Loop:
         return found
 
     def chosen(self):
-        """Return the mutants to try, in random order, with where to note results."""
-        found = {name: notes for notes, name, _ in every_mutant()}
-        names = sorted(name for name in found if any(fnmatch(name, some) for some in self.names))
-        random.Random(0).shuffle(names)
-        part = names[: int(SHARE * len(names))]
-        return {name: found[name] for name in part if self.open(found[name].exit_code_by_key[name])}
+        """Return the mutants to try, with where to note results."""
+        return {
+            name: notes
+            for notes, name, code in drawn()
+            if self.open(code) and any(fnmatch(name, some) for some in self.names)
+        }
 
     def open(self, code):
         """Return whether a mutant is still to be tried: survivors are again, if that is asked."""
@@ -177,7 +203,16 @@ class Loop:
             chosen.append(name)
         return chosen
 
+    def control(self):
+        """See that what kills a mutant passes without it, in the same order and under limits."""
+        some = list(self.data)[:: max(1, len(self.data) // N_CONTROLS)]
+        for tests in filter(None, map(self.tests, some)):
+            items = [self.items[name] for name in tests]
+            pid, _ = fork(lambda pipe, items=items: attack("none", items, BUDGET, pipe))
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == SURVIVED, tests
+
     def try_all(self):
+        self.control()
         children, left, start = {}, list(self.data)[::-1], time.time()
         while left or children:
             while left and len(children) < N_CHILDREN:
@@ -217,6 +252,7 @@ class Loop:
         if killer:
             kills = self.killers[mangled_name_from_mutant_name(child.mutant)]
             kills[killer] = kills.get(killer, 0) + 1
+        assert code != BROKEN, f"trying {child.mutant} failed by itself"
         self.note(child.mutant, code, time.time() + WALL_SECONDS - child.deadline)
         return True
 
@@ -262,10 +298,12 @@ def area(path):
 def report():
     """Print, and write for the documentation, how many mutants of each part were killed."""
     rows = defaultdict(lambda: [0, 0, 0, 0])
-    for notes, _, code in every_mutant():
+    for notes, *_ in every_mutant():
+        for name in (area(notes.path), "all"):
+            rows[name][0] += 1
+    for notes, _, code in drawn():
         for name in (area(notes.path), "all"):
             row = rows[name]
-            row[0] += 1
             row[1] += code is not None
             row[2] += code not in (None, SURVIVED, NO_TESTS)
             row[3] += code == TIMEOUT
@@ -274,6 +312,28 @@ def report():
     for name, row in rows.items():
         lines.append(f"{name},{','.join(map(str, row))},{row[2] / max(1, row[1]):.1%}")
     TABLE.write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+def reason(mutant):
+    """Return why a survivor lives, or that it is not known."""
+    lines = get_diff_for_mutant(mutant).splitlines()[2:]
+    text = "\n".join([mutant, *(line for line in lines if line[:1] in "+-")])
+    return next((why for why, sign in REASONS.items() if re.search(sign, text, re.M)), "open")
+
+
+def explain():
+    """Write for the documentation how many mutants live for what reason, part by part."""
+    counts = defaultdict(Counter)
+    for notes, name, code in drawn():
+        if code in (SURVIVED, NO_TESTS):
+            counts[reason(name)][area(notes.path)] += 1
+    parts = sorted({part for row in counts.values() for part in row})
+    lines = [",".join(["why it lives", *parts, "all"])]
+    for why in [*REASONS, "open"]:
+        numbers = [counts[why][part] for part in parts]
+        lines.append(",".join([f'"{why}"', *map(str, numbers), str(sum(numbers))]))
+    SURVIVORS.write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
 
 
@@ -292,6 +352,7 @@ def main(names):
     code = pytest.main([*quiet, *config().pytest_add_cli_args_test_selection], [Loop(names)])
     os.chdir(ROOT)
     report()
+    explain()
     print(f"{time.time() - start:.0f} s")
     return code
 

@@ -75,5 +75,5 @@ html_theme_options = {
 }
 #: Pages without pages below them.
 ALONE = ["index", "start", "which_memory", "theory", "exactness", "glossary", "bibliography"]
-ALONE += ["performance", "benchmarks", "changes", "contributing"]
+ALONE += ["performance", "mutants", "benchmarks", "changes", "contributing"]
 html_sidebars = {page: [] for page in ALONE}
