@@ -70,7 +70,7 @@ def _after_fork() -> None:
         _set(_Single.before)
 
 
-if os.name == "posix":
+if os.name == "posix":  # pragma: no branch - others have no fork
     os.register_at_fork(after_in_child=_after_fork)
 
 

@@ -28,7 +28,7 @@ from skdam import (
 )
 from skdam._active import BACK_ENDS, Search
 from skdam._math import Points
-from skdam._threads import over_threads, single_blas
+from skdam._threads import _after_fork, over_threads, single_blas
 from skdam.potentials import Table
 
 THREADS = 8
@@ -155,6 +155,26 @@ def test_calls_that_overlap_put_blas_back(blas):
         assert one.result() == [True, True]
         first_is_out.set()
         assert other.result() == [True, True]
+    assert blas_threads() == before
+
+
+def test_a_child_forgets_the_threads_that_it_does_not_have(blas):
+    """As after a fork amid threads, but in this process, in a thread that ends."""
+    before, held_by = blas_threads(), {}
+
+    def child(name):
+        _after_fork()
+        held_by[name] = blas_threads()
+
+    def holder():
+        with single_blas():
+            child("itself")
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(child, "another").result()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(holder).result()
+    assert held_by == {"itself": [1] * len(before), "another": before}
     assert blas_threads() == before
 
 
