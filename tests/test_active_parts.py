@@ -105,15 +105,15 @@ def test_sides_of_pairs_are_found_a_few_at_a_time(X, algorithm, monkeypatch):
 def test_nearly_all_members_are_decided_without_differences(X, algorithm, monkeypatch):
     search, calls = search_of(X, 4.0), recorded(monkeypatch, Points, "direct")
     n_members = search.marked(X[:300], algorithm).nnz
-    assert sum(len(call.args[2]) for call in calls) <= 20
+    assert sum(len(call.args[2]) for call in calls) <= 10
     assert n_members > 10_000
 
 
 def test_what_is_marked_at_a_time_fits_working_memory(X, monkeypatch):
-    search = search_of(X, 3.0)
-    calls = recorded(monkeypatch, search.index("refine"), "_below")
+    refine, limit = (search := search_of(X, 3.0)).index("refine"), search.limit(1.0)
+    calls = recorded(monkeypatch, refine, "_below")
     with config_context(working_memory=1):
-        list(search.sets(X, "refine", task="members"))
+        list(refine.found(search.points.lift(X), limit, Sides((limit,), search.bounds)))
     sizes = [len(call.args[0]) for call in calls]
     assert sum(sizes) == 1500
     assert max(sizes) * 1500 * refine_module._PAIR <= 2**20
@@ -179,21 +179,19 @@ def test_totals_are_asked_for_queries_near_each_other(tree, monkeypatch):
 
 
 def test_pairs_are_listed_a_few_at_a_time(tree, monkeypatch):
-    monkeypatch.setattr(tree_module, "_FEW", 0)
+    monkeypatch.setattr(tree_module, "_FEW", 1000)
     monkeypatch.setattr(tree_module, "_BATCH", 500)
-    Y = tree.points.rows[:200]
-    near, queries, limit = squares(Y, tree.points.rows) < 0.49, tree.points.lift(Y), 0.49
-    limit = tree.points.radius_squared
+    Y, limit = tree.points.rows[:200], tree.points.radius_squared
+    near, queries = squares(Y, tree.points.rows) < 0.49, tree.points.lift(Y)
     parts = tree._listable(*tree._reach(queries, limit)[:2])
     assert np.concatenate(parts).tolist() == list(range(200))
     listed = [near[part].sum() for part in parts]
     assert max(listed) <= 500 + near.sum(axis=1).max()
     assert len(parts) >= near.sum() // 500
-    found = np.zeros_like(near)
-    for query, point, squared in tree.found(queries, limit):
-        found[query, point] = True
-        np.testing.assert_array_equal(squared < limit, True)
-    np.testing.assert_array_equal(found, near)
+    for part, (query, point, squared) in zip(parts, tree.found(queries, limit), strict=True):
+        found = np.full_like(near[part], False)
+        found[query - part[0], point] = squared < limit
+        np.testing.assert_array_equal(found, near[part])
 
 
 @pytest.mark.parametrize("limit", [2.0**-20, 3.0])
@@ -208,6 +206,8 @@ def test_a_tree_looks_as_far_as_roundings_may_move_what_it_finds(limit):
     moved = 4.0 * UNIT_ROUNDOFF * 2.0**30
     assert reach == pytest.approx(limit**0.5 + moved, rel=1e-12)
     assert error == pytest.approx(moved * (2.0 * limit**0.5 + moved), rel=1e-7)
+    _, (reach,), _ = tree._reach(tree.points.lift(np.full((1, 5), 1e200)), limit)  # cut off
+    assert reach == pytest.approx(4.0 * UNIT_ROUNDOFF * 2.0 * 5**0.5 * 1e150)
 
 
 def test_the_nearest_point_is_relevant_to_the_last_digit():
@@ -417,12 +417,13 @@ def test_a_search_is_priced_by_row(lists, X):
 def test_entries_of_lists_are_looked_at_a_few_at_a_time(lists, X, monkeypatch):
     rows = np.arange(60)
     whole = asked(lists, rows, X[:60])
-    monkeypatch.setattr("skdam._active._lists._BATCH", 10)
+    most = lists._length.sum() // 5
+    monkeypatch.setattr("skdam._active._lists._BATCH", most)
     parts = [part for part, _ in lists.sets(rows, X[:60])]
     assert np.concatenate(parts).tolist() == list(range(60))
     lengths = [lists._length[part].sum() for part in parts]
-    assert max(lengths) < 10 + 2 * lists._length.max()
-    assert len(parts) >= min(60, sum(lengths) // 10) // 2
+    assert max(lengths) < most + 2 * lists._length.max()
+    assert 5 <= len(parts) <= 6
     for one, other in zip(asked(lists, rows, X[:60]), whole, strict=True):
         np.testing.assert_array_equal(one[0], other[0])
 
