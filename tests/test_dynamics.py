@@ -3,6 +3,7 @@
 import pickle
 from dataclasses import dataclass, fields
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,10 +14,13 @@ from skdam.dynamics import (
     Settled,
     asynchronous,
     fixed_point,
+    gradient_flow,
     ode,
     synchronous,
 )
-from skdam.energies import QuadraticEnergy
+from skdam.dynamics._ode import _factor, _start
+from skdam.energies import KernelEnergy, QuadraticEnergy
+from skdam.kernels import KERNELS
 
 
 @dataclass
@@ -229,3 +233,72 @@ def test_no_step_is_longer_than_the_longest():
     steps = np.diff(settled.times()[0])
     assert (steps <= 0.125 + 1e-15).all()
     np.testing.assert_allclose(steps[3:-1], 0.125, rtol=1e-14)
+
+
+def sweeps(couplings, state):
+    """Visit the bits in turn, one state and one bit at a time; return flips as well."""
+    state, n_flips, quiet, i = state.copy(), 0, 0, 0
+    while quiet < len(state):
+        if state[i] * (couplings[i] @ state) < 0:
+            state[i] *= -1
+            n_flips, quiet = n_flips + 1, 0
+        quiet, i = quiet + 1, (i + 1) % len(state)
+    return state, n_flips
+
+
+@pytest.mark.parametrize("n", [5, 64, 70])
+def test_sweeps_are_those_of_one_bit_at_a_time(n):
+    rng = np.random.default_rng(n)
+    upper = np.triu(rng.integers(-9, 10, (n, n)), 1) + 0.0
+    starts = rng.choice([-1.0, 1.0], (60, n))
+    energy = QuadraticEnergy.of(upper + upper.T)
+    settled = asynchronous(energy, starts, np.arange(n), max_iter=99)
+    expected = [sweeps(upper + upper.T, start) for start in starts]
+    np.testing.assert_array_equal(settled.state, [state for state, _ in expected])
+    assert settled.n_iter.tolist() == [flips for _, flips in expected]
+    assert settled.converged.all()
+
+
+def test_steps_change_by_what_their_error_allows():
+    error = np.array([0.0, 1e-9, 0.9**5, 1.0, 0.1, 100.0, 1e9, np.inf, np.nan])
+    expected = [10.0, 10.0, 1.0, 0.9, 0.9 * 10**0.2, 0.9 * 100**-0.2, 0.2, 0.2, 0.2]
+    np.testing.assert_allclose(_factor(error), expected, rtol=1e-14)
+
+
+def test_the_first_step_changes_a_row_by_a_hundredth_in_units_of_the_tolerance():
+    flow = SimpleNamespace(
+        velocity=lambda rows, Y: np.array([[-1.0, -4.0], [0.0, 0.0], [0.5, 0.0]])[rows],
+        longest_step=8.0,
+    )
+    Y = np.array([[1.0, 1000.0], [1.0, 1.0], [0.25, 0.0]])
+    moving = _start(flow, Y, lambda Y: np.array([0.5, 100.0]) + 0.0 * Y)
+    # sizes 10, 2 and 0.5, which counts as 1; speeds 2, 0 and 1
+    np.testing.assert_allclose(moving.step, [0.01 * 10 / 2, 8.0, 0.01])
+    assert moving.time.tolist() == [0.0] * 3
+
+
+def test_records_say_how_long_each_step_took():
+    settled = fixed_point(Halving(), START, max_iter=9, tol=0.0, record=True)
+    assert [len(times) for times in settled.times()] == [1, 2, 5]
+    assert settled.times()[2].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_a_step_of_ones_own_is_told_which_rows_it_moves():
+    asked = []
+
+    def step(live, before):
+        asked.append(live.tolist())
+        return np.where(np.abs(before) < 1, 0.0, before / 4)
+
+    settled = fixed_point(Halving(), START, max_iter=9, tol=0.0, step=step)
+    assert settled.state.tolist() == [[0.0]] * 3
+    assert settled.n_iter.tolist() == [0, 1, 3]
+    assert asked == [[0, 1, 2], [1, 2], [2], [2]]
+
+
+def test_held_coordinates_stay_in_the_flow():
+    memories = np.array([[0.0, 0.0], [1.0, 3.0]])
+    energy = KernelEnergy.of(memories, np.ones(2), KERNELS["epanechnikov"], 2.0)
+    X, held = np.array([[0.5, 0.25], [0.25, 2.5]]), np.array([[True, False], [False, True]])
+    settled = gradient_flow(energy.flow(2), X, max_iter=99, held=held)
+    assert settled.state.tolist() == [[0.5, 0.0], [1.0, 2.5]]

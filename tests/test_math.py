@@ -185,7 +185,7 @@ def test_log_sum_of_nothing_is_minus_infinity():
 def test_entries_of_rows_are_counted_over_tiles_of_any_width():
     rng, counts, expected = np.random.default_rng(0), _math.RowCounts(5), np.zeros(5)
     assert counts.total().tolist() == [0] * 5
-    for width in [8] * 300 + [16, 7, 8, 16] + [8] * 256:
+    for width in [8] * 300 + [16, 7, 8, 9, 16, 18] + [8] * 256:
         mask = rng.random((5, width)) < [[1.0], [1.0], [0.0], [0.5], [0.9]]
         counts.add(mask)
         expected += mask.sum(axis=1)
@@ -237,3 +237,17 @@ def test_counts_are_integers_whatever_came():
     counts.add(np.array([[True, False, True], [False, False, False]]))
     counts.add(np.zeros((2, 16), dtype=bool))
     assert counts.total().tolist() == [4802, 4800]
+
+
+@pytest.mark.parametrize("radius", [0.0, 1e-300, 0.3, 1.0, 3.0, 1e300])
+def test_unit_is_a_power_of_two_and_the_centre_a_sixteenth_of_it(radius):
+    rows = np.array([[1.0, 1.0], [1.0, 2.0], [2.0, 5.0]]) * (radius or 1.0)
+    points = Points.measured(rows, radius)
+    unit = 1.0 / points.scale
+    assert np.frexp(unit)[0] == 0.5
+    assert unit <= max(radius, np.finfo(np.float64).tiny) < 2 * unit
+    assert points.radius_squared == (radius / unit) ** 2
+    if radius:
+        sixteenths = points.centre / unit * 16
+        np.testing.assert_array_equal(sixteenths, np.rint(sixteenths))
+        assert (np.abs(points.centre - rows.mean(axis=0)) <= unit / 32 * (1 + 1e-9)).all()
