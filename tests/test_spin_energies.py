@@ -1,9 +1,19 @@
 """Energies of spins, votes and neurons: what they tell of a state is what its energies say."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
-from skdam.energies import BinaryEnergy, LayeredEnergy, QuadraticEnergy, VotingEnergy
+from skdam.energies import (
+    SIMILARITIES,
+    BinaryEnergy,
+    LayeredEnergy,
+    QuadraticEnergy,
+    VotingEnergy,
+    directions,
+)
 from skdam.potentials import Exponential, HalfSquare, LogSumExp, Power
 
 N = 8
@@ -113,3 +123,69 @@ def test_neurons_are_measured_in_what_drives_them():
     assert flow.longest_step == 2.0 / (1.0 + 1.0 / 0.25)
     nothing = LayeredEnergy(0.0 * memories, HalfSquare(), LogSumExp(beta=2.0), 1.0, 0.25)
     assert nothing.flow(np.zeros((1, 2))).units(np.zeros((1, 4)))[:, 2:].tolist() == [[1.0, 1.0]]
+
+
+def test_a_bit_without_couplings_stays_and_is_not_stable():
+    couplings = np.zeros((3, 3))
+    couplings[0, 1] = couplings[1, 0] = 1.0
+    energy, X = QuadraticEnergy.of(couplings), np.array([[1.0, 1.0, 1.0], [1.0, 1.0, -1.0]])
+    assert not energy.falls(np.arange(3))(energy.fields(X), X).any()
+    assert not energy.is_stable(X).any()
+    np.testing.assert_array_equal(energy.step(X), X)
+
+
+@pytest.mark.parametrize(("degree", "scale"), [(3, 4.0), (1, 2.0), (2000, 4.0625), (2000, 3.5)])
+def test_evidence_and_votes_are_those_of_rational_numbers(degree, scale):
+    rng = np.random.default_rng(3)
+    patterns, V = (rng.integers(-4, 5, size) / 4.0 for size in ((4, 8), (9, 6)))
+    V[0] = patterns[0, :6]
+    energy = VotingEnergy(patterns, n_classes=2, scale=scale, degree=degree)
+
+    def term(h):
+        return max(Fraction(h) / Fraction(scale), Fraction(0)) ** degree
+
+    def vote(v, pattern, a):
+        h = v @ pattern[:6] - pattern[6:].sum()  # eighths, sixteenths: exact
+        return term(h + 2 * pattern[6 + a]) - term(h)
+
+    exact = [[[vote(v, pattern, a) for pattern in patterns] for a in range(2)] for v in V]
+    evidence = np.array([[float(sum(votes)) for votes in row] for row in exact])
+    np.testing.assert_allclose(energy.evidence(V), evidence, 1e-11, 1e-14 * np.abs(evidence).max())
+    assert np.abs(evidence).max() > 1e-3
+    # a class's votes are in units of the largest vote of any: ask for that which has most
+    classes = np.array([int(sum(map(abs, row[1])) > sum(map(abs, row[0]))) for row in exact])
+    assert set(classes.tolist()) == {0, 1}
+    for share, row, a in zip(energy.votes(V, classes), exact, classes, strict=True):
+        size = [abs(vote) for vote in row[a]]
+        total = sum(size)
+        expected = [float(vote / total) if total else 0.25 for vote in size]
+        np.testing.assert_allclose(share, expected, 1e-11, 1e-14)
+
+
+@pytest.mark.parametrize("power", [-40, 0, 40])
+def test_directions_do_not_depend_on_sizes_even_where_rounding_is_all_that_is_left(power):
+    rng = np.random.default_rng(0)
+    W, X = rng.normal(size=(2, 4)), rng.normal(size=(9, 4))
+    X[:4] -= (X[:4] @ W.T) @ np.linalg.pinv(W).T
+    exact = X[4:] @ W.T
+    expected = np.zeros((9, 2))  # W maps the first rows to 0, but for rounding
+    expected[4:] = exact / np.linalg.norm(exact, axis=1, keepdims=True)
+    size = 2.0**power
+    for rows, linear_map in ((X, W), (size * X, W), (X, size * W)):
+        found = directions(rows, linear_map)
+        np.testing.assert_allclose(found, expected, 1e-12)
+        assert not found[:4].any()
+
+
+def test_euclidean_scores_are_half_squares_over_many_tiles_and_far_rows():
+    rng = np.random.default_rng(0)
+    memories, X = rng.normal(size=(2100, 3)), 3.0 * rng.normal(size=(5, 3))
+    memories[7] = X[3] = 3e6
+    X[4] = -2e6
+    scores, exponent = SIMILARITIES["euclidean"](memories, 1.0).scores(X)
+    exact = -0.5 * cdist(X, memories, "sqeuclidean")
+    found = np.ldexp(scores, exponent)
+    best = exact.max(axis=1, keepdims=True)
+    counts = exact > best - 40.0  # what is left of the others is below rounding
+    assert (found[~counts] < (best - 39.0).repeat(2100, axis=1)[~counts]).all()
+    np.testing.assert_allclose(found[counts], exact[counts], rtol=1e-11, atol=1e-12)
