@@ -1,19 +1,20 @@
 """All minima and nothing else, whatever the data: against rational brute force and closed forms."""
 
+from fractions import Fraction
 from math import comb
 
 import numpy as np
 import pytest
 from cases import random_case, sets_of
 from reference import self_consistent_sets
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import cdist, pdist
 from sklearn.exceptions import NotFittedError
 
 from skdam import EpanechnikovMemory, GaussianMemory, KernelMemory, enumerate_minima
 from skdam._math import Points
 from skdam.bandwidths import bandwidth_from_beta, emergence_window
-from skdam.minima._enumerate import _Neighbourhood, _neighbours, epanechnikov_energy
-from skdam.minima._minima import _gap_bounds
+from skdam.minima._enumerate import _Neighbourhood, _neighbours, _Sets, epanechnikov_energy
+from skdam.minima._minima import _gap_bounds, nearest_to_rim
 
 pytestmark = pytest.mark.usefixtures("each_back_end")
 
@@ -165,6 +166,98 @@ def test_a_mean_that_is_a_stored_memory_is_not_emergent():
     minima = enumerate_minima(EpanechnikovMemory(bandwidth=1.5).fit([[0.0], [1.0], [2.0]]))
     assert [m.tolist() for m in minima.members][-1] == [0, 1, 2]
     assert not minima.is_emergent[-1]
+    first = enumerate_minima(EpanechnikovMemory(bandwidth=1.5).fit([[1.0], [0.0], [2.0]]))
+    assert not first.is_emergent[-1]
+
+
+def test_a_tie_does_not_hide_a_member_out_of_reach():
+    X, weights = np.array([[-0.625], [0.0], [1.5]]), np.array([1.0, 3.0, 1.0])
+    # the mean of the last two is 0.375: the first lies on its rim, and the last beyond
+    memory = EpanechnikovMemory(bandwidth=1.0).fit(X, sample_weight=weights)
+    expected = self_consistent_sets(X, weights, 1.0)
+    assert sets_of(enumerate_minima(memory)) == expected
+    assert (1, 2) not in {tuple(members) for members in expected}
+
+
+def test_slack_bounds_what_sums_lose():
+    rng = np.random.default_rng(0)
+    X, weights = rng.random((60, 2)), rng.random(60)
+    energy = epanechnikov_energy(EpanechnikovMemory(2.0).fit(X, sample_weight=weights))
+    part = _Neighbourhood.of(energy, np.arange(60))
+    rows, w = ([[Fraction(v) for v in row] for row in a] for a in (part.rows, [part.weights]))
+    unit = Fraction(float(energy.patterns.points.scale)) ** 2
+    for size in (2, 20, 60):
+        sets, zero = _Sets.empty(part), np.array([0])
+        for new in range(size):
+            sets = sets.grown(zero, np.array([new]))
+        exact = [
+            unit * sum(w[0][j] * sum((a - b) ** 2 for a, b in zip(rows[i], rows[j], strict=True))
+                       for j in range(size))
+            for i in range(60)
+        ]  # fmt: skip
+        error = [abs(Fraction(s) / e - 1) for s, e in zip(sets.s[0].tolist(), exact, strict=True)]
+        total = sum(w[0][i] * exact[i] for i in range(size))
+        error.append(abs(Fraction(sets.T[0].item()) / total - 1))
+        assert 0 < max(error) <= part.slack(size)
+
+
+def visits(X, weights, radius):
+    """Count the sets that the bounds of `_enumerate` leave a chance, one by one."""
+    apart = ((X[:, None] - X) ** 2).sum(axis=2)
+    limit, n = radius**2, len(X)
+
+    def below(members, candidates):
+        near = np.flatnonzero(apart[members[0]] < 4 * limit)
+        s = weights[members] @ apart[members]
+        reach = members + candidates
+        bound = [j for j in near if (apart[j, reach] < limit).all()]
+        out = [j for j in near if j not in reach]
+        if set(bound) & set(out):
+            return 1
+        inner, outer = min(out, key=lambda j: s[j], default=None), max(members, key=lambda j: s[j])
+        if inner is not None:
+            gains = np.maximum(apart[inner, candidates] - apart[outer, candidates], 0.0)
+            if s[inner] + gains @ weights[candidates] <= s[outer]:
+                return 1
+        count = 1
+        for j in candidates:
+            joined = [*members, j]
+            w, T = weights[joined], weights[joined] @ apart[np.ix_(joined, joined)]
+            if T @ w / (2 * w.sum() ** 2) < limit:
+                later = [k for k in candidates if k > j and apart[k, j] < 4 * limit]
+                count += below(joined, later)
+            if j in bound:
+                break
+        return count
+
+    return sum(
+        below([i], [j for j in range(i + 1, n) if apart[i, j] < 4 * limit]) for i in range(n)
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_as_many_sets_are_visited_as_the_bounds_leave_a_chance(seed):
+    rng = np.random.default_rng(seed)
+    X, weights = rng.normal(size=(9, 2)), rng.uniform(0.2, 3.0, 9)
+    X, radius = X[np.lexsort(X.T[::-1])], rng.uniform(0.7, 1.6)
+    memory = EpanechnikovMemory(radius).fit(X, sample_weight=weights)
+    count = visits(X, weights, radius)
+    assert enumerate_minima(memory, max_sets=count).complete
+    assert not enumerate_minima(memory, max_sets=count - 1).complete
+
+
+@pytest.mark.parametrize("most", [1, 4, 30])
+@pytest.mark.parametrize("bandwidth", [0.3, 1.5, 40.0])
+def test_memories_nearest_to_a_rim_are_those_of_a_plain_sort(bandwidth, most):
+    rng = np.random.default_rng(0)
+    X = np.unique(rng.normal(size=(25, 3)), axis=0) * bandwidth
+    states = np.concatenate([X[:5], rng.normal(size=(20, 3)) * 3.0 * bandwidth])
+    energy = epanechnikov_energy(EpanechnikovMemory(bandwidth).fit(X))
+    index, gap = nearest_to_rim(energy.patterns.search, states, most)
+    exact = np.abs(cdist(states, X) - bandwidth)
+    expected = np.argsort(exact, axis=1, kind="stable")[:, :most]
+    np.testing.assert_array_equal(index, expected)
+    np.testing.assert_allclose(gap, np.take_along_axis(exact, expected, 1), 1e-9, 1e-14 * bandwidth)
 
 
 @pytest.mark.parametrize("max_sets", [1, 5, 100])
@@ -183,6 +276,16 @@ def test_a_neighbourhood_too_large_to_look_at_is_admitted(overlapping, monkeypat
     some = enumerate_minima(memory)
     assert not some.complete
     assert sets_of(some) <= sets_of(minima)
+    monkeypatch.setattr("skdam.minima._enumerate.LARGEST", 15)
+    assert enumerate_minima(memory).complete
+
+
+def test_memories_come_in_blocks_without_loss():
+    X = np.sort(np.random.default_rng(0).random((600, 1)), axis=0) * 200.0
+    near = np.abs(X - X.T) < 2.0
+    energy = epanechnikov_energy(EpanechnikovMemory(bandwidth=1.0).fit(X))
+    listed = [(root, index.tolist()) for root, index in _neighbours(energy)]
+    assert listed == [(root, np.flatnonzero(row).tolist()) for root, row in enumerate(near)]
 
 
 def test_sets_of_a_chain_are_found_beyond_the_reach_of_their_root():

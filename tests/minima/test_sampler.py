@@ -1,6 +1,8 @@
 """What is drawn are minima of the kind asked for, as often as their weights say."""
 
+import ast
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -253,7 +255,11 @@ def test_no_stored_minimum_left_says_so():
 def test_basins_that_no_sample_finds_are_warned_of():
     rows = np.random.default_rng(0).random((20, 32))
     memory = EpanechnikovMemory(np.mean(emergence_window(rows)))
-    with pytest.warns(UserWarning, match="None of n_seeds=5 samples of the density came to one of"):
+    told = (
+        r"None of n_seeds=5 samples of the density came to one of .*drawn alike\. "
+        r"Raise n_seeds, or choose weights='density' or 'uniform'\.$"
+    )
+    with pytest.warns(UserWarning, match=told):
         sampler = EmergentSampler(memory, n_seeds=5, random_state=0).fit(rows)
     np.testing.assert_allclose(sampler.weights_, 1.0 / len(sampler.minima_))
     assert sampler.sample(3).shape == (3, 32)
@@ -381,3 +387,16 @@ def test_one_minimum_is_drawn_unless_more_are_asked_for():
     sampler = fitted()
     assert sampler.draw(random_state=0).shape == (1,)
     assert sampler.sample(random_state=0).shape == (1, X.shape[1])
+
+
+def test_parameters_default_to_what_is_documented():
+    told = re.findall(r"^    (\w+) : .*default=(\S+)$", EmergentSampler.__doc__, re.M)
+    defaults = {name: ast.literal_eval(value) for name, value in told}
+    assert defaults == EmergentSampler().get_params()
+
+
+def test_samples_are_drawn_with_the_random_state_of_the_sampler():
+    one, two = (fitted(n_seeds=200) for _ in range(2))
+    np.testing.assert_array_equal(one.weights_, two.weights_)
+    other = EmergentSampler(MEMORY, n_seeds=200, random_state=1).fit(X)
+    assert not np.array_equal(one.weights_, other.weights_)

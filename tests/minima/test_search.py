@@ -1,5 +1,8 @@
 """A search returns minima and nothing else, and of small memories nearly all of them."""
 
+from itertools import combinations
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from cases import random_case, sets_of
@@ -9,6 +12,8 @@ from sklearn.datasets import load_digits
 from sklearn.exceptions import NotFittedError
 
 from skdam import EpanechnikovMemory, GaussianMemory, enumerate_minima, find_minima
+from skdam.minima._enumerate import epanechnikov_energy
+from skdam.minima._search import _flips, _fresh_starts, _overlapping, distinct
 
 pytestmark = pytest.mark.usefixtures("each_back_end")
 
@@ -198,3 +203,49 @@ def test_a_selection_keeps_every_entry_in_step(overlapping):
         minima[len(minima)]
     with pytest.raises(IndexError, match="Minima take an index, a slice, a mask"):
         minima[np.array([[0, 1]])]
+
+
+@pytest.mark.parametrize("n", [4, 400, 1001])
+def test_fresh_starts_are_as_many_of_each_size_as_samples(n):
+    memory = EpanechnikovMemory(bandwidth=1.0).fit(np.random.default_rng(0).random((9, 2)))
+    asked, rng = [], np.random.RandomState(0)
+
+    def sample(n, random_state):
+        asked.append(n)
+        assert random_state is rng
+        return np.full((n, 2), 7.0)
+
+    starts = _fresh_starts(epanechnikov_energy(memory), SimpleNamespace(sample=sample), n, rng)
+    assert len(starts) == n
+    assert asked == [n // 4 + 1]
+    sampled = (starts == 7.0).all(axis=1)
+    assert sampled.sum() == max(0, n - 3 * asked[0])
+    assert (starts[~sampled] < 1.0).all()
+
+
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_sets_of_fresh_starts_overlap_pairwise_and_none_is_left_out(size):
+    X = np.random.default_rng(0).random((8, 2))
+    energy = epanechnikov_energy(EpanechnikovMemory(bandwidth=0.3).fit(X))
+    X = energy.patterns.points.rows
+    near = ((X[:, None] - X) ** 2).sum(axis=2) < 0.36
+    drawn = _overlapping(energy, 3000, size, np.random.RandomState(0))
+    found = {tuple(members.tolist()) for members in np.split(drawn.indices, drawn.indptr[1:-1])}
+    cliques = {c for c in combinations(range(8), size) if near[np.ix_(c, c)].all()}
+    assert found == cliques
+    assert cliques
+
+
+def test_flips_are_centroids_of_sets_with_one_memory_more_or_less():
+    energy = epanechnikov_energy(EpanechnikovMemory(bandwidth=1.25).fit([[0.0], [1.0], [3.5]]))
+    states = np.array([[0.5], [3.5]])
+    flips = _flips(energy, states).ravel()
+    # {0, 1} less 1, less 0, and with 3.5; {3.5} with 1 and with 0, but never empty
+    np.testing.assert_allclose(np.sort(flips), np.sort([0.0, 1.0, 1.5, 2.25, 1.75]))
+    assert _flips(energy, states[:0]).shape == (0, 1)
+
+
+def test_each_state_is_kept_once_in_the_order_given():
+    states = np.array([[2.0], [-0.0], [2.0], [1.0], [0.0]])
+    assert distinct(states).tolist() == [[2.0], [0.0], [1.0]]
+    assert distinct(states[:0]).shape == (0, 1)
