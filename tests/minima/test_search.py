@@ -13,7 +13,15 @@ from sklearn.exceptions import NotFittedError
 
 from skdam import EpanechnikovMemory, GaussianMemory, enumerate_minima, find_minima
 from skdam.minima._enumerate import epanechnikov_energy
-from skdam.minima._search import _flips, _fresh_starts, _overlapping, distinct
+from skdam.minima._search import (
+    PATIENCE,
+    _flips,
+    _fresh_starts,
+    _overlapping,
+    distinct,
+    explore,
+    settle,
+)
 
 pytestmark = pytest.mark.usefixtures("each_back_end")
 
@@ -249,3 +257,37 @@ def test_each_state_is_kept_once_in_the_order_given():
     states = np.array([[2.0], [-0.0], [2.0], [1.0], [0.0]])
     assert distinct(states).tolist() == [[2.0], [0.0], [1.0]]
     assert distinct(states[:0]).shape == (0, 1)
+
+
+@pytest.mark.parametrize("n_seeds", [1, 2, 3, 50, 1000])
+def test_as_many_starts_are_tried_as_asked_for_and_each_state_flipped_once(
+    overlapping, monkeypatch, n_seeds
+):
+    tried, flipped = [], []
+
+    def counted(energy, starts):
+        tried.append(len(starts))
+        return settle(energy, starts)
+
+    def recorded(energy, states):
+        flipped.extend(map(tuple, states))
+        return _flips(energy, states)
+
+    monkeypatch.setattr("skdam.minima._search.settle", counted)
+    monkeypatch.setattr("skdam.minima._search._flips", recorded)
+    memory = overlapping[0]
+    explore(epanechnikov_energy(memory), memory, n_seeds, np.random.RandomState(0))
+    assert sum(tried) == n_seeds
+    assert len(set(flipped)) == len(flipped)
+    assert (len(flipped) > 0) == (n_seeds >= 50)
+
+
+def test_five_batches_in_vain_end_a_search(monkeypatch):
+    batches = []
+    monkeypatch.setattr(
+        "skdam.minima._search.settle", lambda *some: batches.append(1) or settle(*some)
+    )
+    memory = EpanechnikovMemory(bandwidth=1.0).fit([[0.0], [5.0], [9.0]])
+    energy = epanechnikov_energy(memory)
+    assert len(explore(energy, memory, 10_000, np.random.RandomState(0))) == 3
+    assert len(batches) == 1 + PATIENCE
