@@ -202,3 +202,12 @@ def test_what_a_caller_makes_of_floating_point_flags_does_not_matter(name, scene
         energy, _, X = bound(name, scene)
         for tell in (energy.value, energy.gradient, energy.stays, energy.recalled, energy.members):
             tell(X)
+
+
+@every_kernel
+def test_weights_and_epsilon_in_another_unit_leave_the_gradient_as_it_is(name):
+    energy, (_, memories, weights, bandwidth), X = bound(name, SCENES[0])
+    scaled = KernelEnergy.of(memories, 2.0**40 * weights, KERNELS[name], bandwidth)
+    gradient = replace(energy, epsilon=0.25).gradient(X)
+    assert gradient.any()
+    np.testing.assert_allclose(replace(scaled, epsilon=2.0**38).gradient(X), gradient, 1e-12)

@@ -172,7 +172,8 @@ def test_a_mean_that_is_a_stored_memory_is_not_emergent():
 
 def test_a_tie_does_not_hide_a_member_out_of_reach():
     X, weights = np.array([[-0.625], [0.0], [1.5]]), np.array([1.0, 3.0, 1.0])
-    # the mean of the last two is 0.375: the first lies on its rim, and the last beyond
+    X[0] = np.nextafter(X[0], -1.0)
+    # the mean of the last two is 0.375: the first lies just beyond its rim, the last far beyond
     memory = EpanechnikovMemory(bandwidth=1.0).fit(X, sample_weight=weights)
     expected = self_consistent_sets(X, weights, 1.0)
     assert sets_of(enumerate_minima(memory)) == expected
