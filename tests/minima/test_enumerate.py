@@ -254,7 +254,7 @@ def test_memories_nearest_to_a_rim_are_those_of_a_plain_sort(bandwidth, most):
     X = np.unique(rng.normal(size=(25, 3)), axis=0) * bandwidth
     states = np.concatenate([X[:5], rng.normal(size=(20, 3)) * 3.0 * bandwidth])
     energy = epanechnikov_energy(EpanechnikovMemory(bandwidth).fit(X))
-    index, gap = nearest_to_rim(energy.patterns.search, states, most)
+    index, gap = nearest_to_rim(energy, states, most)
     exact = np.abs(cdist(states, X) - bandwidth)
     expected = np.argsort(exact, axis=1, kind="stable")[:, :most]
     np.testing.assert_array_equal(index, expected)
