@@ -100,16 +100,17 @@ class CompactSums(KernelSums):
         return _log(self.search.totals(X, self.kernel, self.algorithm, skip, error))
 
     def pull(self, X: Floats) -> Pull:
-        return self._pull(X, self._sets(X))
+        return self.pull_of(X, self.sets(X))
 
     def walk(self, n_rows: int) -> Walk:
         lists = Lists(self.search, self.algorithm, n_rows, task=self._task)
         return Walk(
-            lambda rows, X: self._pull(X, lists.sets(rows, X)),
+            lambda rows, X: self.pull_of(X, lists.sets(rows, X)),
             lambda rows, X: _covered(X, lists.sets(rows, X)),
         )
 
-    def _pull(self, X: Floats, blocks: Blocks) -> Pull:
+    def pull_of(self, X: Floats, blocks: Blocks) -> Pull:
+        """Return the pull of active sets that come in blocks."""
         anchor, offset = np.empty_like(X), np.empty_like(X)
         mass = np.empty(len(X))
         for rows, sets in blocks:
@@ -123,7 +124,7 @@ class CompactSums(KernelSums):
 
     def shares(self, X: Floats) -> csr_array:
         parts = []
-        for rows, sets in self._sets(X):
+        for rows, sets in self.sets(X):
             weights = self._pulls(sets)
             share = weights / sets.sums(weights)[sets.query]
             shape = (len(rows), len(self.search))
@@ -132,16 +133,17 @@ class CompactSums(KernelSums):
 
     def share(self, X: Floats, index: Integers) -> Floats:
         share = np.empty(len(X))
-        for rows, sets in self._sets(X):
+        for rows, sets in self.sets(X):
             weights = self._pulls(sets)
             own = sets.indices == index[rows][sets.query]
             share[rows] = sets.sums(weights * own) / sets.sums(weights)
         return share
 
     def covers(self, X: Floats) -> np.ndarray:
-        return _covered(X, self._sets(X))
+        return _covered(X, self.sets(X))
 
-    def _sets(self, X: Floats) -> Blocks:
+    def sets(self, X: Floats) -> Blocks:
+        """Yield rows and the sets of memories that are active at them."""
         return self.search.sets(X, self.algorithm, task=self._task)
 
     @property

@@ -274,7 +274,7 @@ def step_too_far(right, self, rows, X):
     return X + 2.5 * (right(self, rows, X) - X)
 
 
-@wrong(SUMS + "_pull")
+@wrong(SUMS + "pull_of")
 def off_the_support_to_the_origin(right, self, X, blocks):
     pull = right(self, X, blocks)
     lost = np.isneginf(pull.log_mass)[:, None]

@@ -18,7 +18,8 @@ class ShardedMemory:
     """A kernel memory whose patterns lie in shards on the workers; what `distributed.fit` returns.
 
     Queries travel to the shards, and what comes back is added up: for a step the weight and the
-    mean of the memories that are active in each shard, for a score the log of each shard's sum.
+    mean of the memories that are active in each shard, and a hash of which they are; for a score
+    the log of each shard's sum.
 
     Attributes
     ----------

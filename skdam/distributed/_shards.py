@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._math import Floats
+from .._math import Floats, Integers
 from .._sum_energy import SumEnergy
-from .._sums import Pull, Walk
+from .._sums import Blocks, CompactSums, Pull, Walk
 from ..kernels import Kernel
 from ..memories._kernel_base import BaseKernelMemory
+from ._set_hashes import Hashes, of_sets, over_shards
 
 Booleans = np.ndarray
 #: Means beyond it are halved before they are subtracted.
@@ -57,26 +58,31 @@ class ShardedEnergy(SumEnergy):
         return self.pull(X).mean
 
     def walk(self, n_rows: int) -> Walk:
-        """Return `step` and `covers` for rows that move; shards remember none."""
-        return Walk(lambda _, X: self.pull(X), lambda _, X: np.any(self._ask(_covers, X), axis=0))
+        """Return `step` and `covers` for rows that move.
+
+        Where memories pull alike, a row rests if those are active that moved it there: that is
+        the same on any machine, while the last bits of a sum are those of the machine.
+        """
+        before = np.zeros(n_rows, dtype=np.uint64)
+
+        def pull(rows: Integers, X: Floats) -> Pull:
+            after, sets = self.pull_and_sets(X)
+            rests = (self.kernel.is_flat & (before[rows] == sets))[:, None]
+            before[rows] = sets
+            anchor, offset = np.where(rests, X, after.anchor), np.where(rests, 0.0, after.offset)
+            return Pull(anchor, offset, after.log_mass)
+
+        return Walk(pull, lambda _, X: np.any(self._ask(_covers, X), axis=0))
 
     def pull(self, X: Floats) -> Pull:
-        """Return the pull of all shards, about the mean of the one that pulls most.
+        """Return the pull of all shards."""
+        return self.pull_and_sets(X)[0]
 
-        No state enters: the same active sets have the same mean, bit for bit.
-        """
-        means, log_mass = (np.array(part) for part in zip(*self._ask(_pull, X), strict=True))
-        heaviest, rows = log_mass.argmax(axis=0), np.arange(len(X))
-        peak = log_mass[heaviest, rows]
-        active = np.isfinite(peak)
-        share = np.exp(log_mass - np.where(active, peak, 0.0))
-        whole = share.sum(axis=0)
-        anchor = np.where(active[:, None], means[heaviest, rows], X)
-        scale = 0.5 if np.abs(means).max() > _HUGE else 1.0
-        away = np.where(active[:, None], means * scale - anchor * scale, 0.0)
-        offset = np.einsum("sn,snd->nd", share / np.where(active, whole, 1.0), away) / scale
-        with np.errstate(divide="ignore"):  # off the support
-            return Pull(anchor, offset, peak + np.log(whole))
+    def pull_and_sets(self, X: Floats) -> tuple[Pull, Hashes]:
+        """Return the pull of all shards, and a hash of the memories that are active in them."""
+        answers = zip(*self._ask(_pull, X), strict=True)
+        means, log_mass, sets = (np.array(part) for part in answers)
+        return _total(X, means, log_mass), over_shards(sets)
 
     def nearest(self, X: Floats, known: Floats | None = None) -> Floats:
         """Return the memory nearest to each row; of equals the first in lexicographic order."""
@@ -96,10 +102,40 @@ class ShardedEnergy(SumEnergy):
         return list(dask.compute(*(answer(shard, *rows) for shard in self.shards)))
 
 
-def _pull(shard: BaseKernelMemory, X: Floats) -> tuple[Floats, Floats]:
+def _total(X: Floats, means: Floats, log_mass: Floats) -> Pull:
+    """Return the pull of all shards, about the mean of the one that pulls most.
+
+    No state enters: the same active sets have the same mean, bit for bit.
+    """
+    heaviest, rows = log_mass.argmax(axis=0), np.arange(len(X))
+    peak = log_mass[heaviest, rows]
+    active = np.isfinite(peak)
+    share = np.exp(log_mass - np.where(active, peak, 0.0))
+    whole = share.sum(axis=0)
+    anchor = np.where(active[:, None], means[heaviest, rows], X)
+    scale = 0.5 if np.abs(means).max() > _HUGE else 1.0
+    away = np.where(active[:, None], means * scale - anchor * scale, 0.0)
+    offset = np.einsum("sn,snd->nd", share / np.where(active, whole, 1.0), away) / scale
+    with np.errstate(divide="ignore"):  # off the support
+        return Pull(anchor, offset, peak + np.log(whole))
+
+
+def _pull(shard: BaseKernelMemory, X: Floats) -> tuple[Floats, Floats, Hashes]:
+    """Return a shard's mean and mass, and a hash of who pulls (0 if all do)."""
     energy = shard._energy()
-    pull = energy.sums.pull(X)
-    return pull.mean, pull.log_mass + np.log(energy.unit)
+    sums, sets = energy.sums, np.zeros(len(X), dtype=np.uint64)
+    if isinstance(sums, CompactSums):
+        pull = sums.pull_of(X, _hashed(sums.sets(X), sets))
+    else:
+        pull = sums.pull(X)
+    return pull.mean, pull.log_mass + np.log(energy.unit), sets
+
+
+def _hashed(blocks: Blocks, out: Hashes) -> Blocks:
+    """Pass active sets on, and note their hashes."""
+    for rows, sets in blocks:
+        out[rows] = of_sets(sets)
+        yield rows, sets
 
 
 def _log_sum(shard: BaseKernelMemory, X: Floats) -> Floats:

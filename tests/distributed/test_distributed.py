@@ -17,7 +17,10 @@ from skdam import (
     RandomFeatureMemory,
     distributed,
 )
+from skdam._active import ActiveSets
+from skdam.distributed import _shards
 from skdam.distributed._fit import _shard
+from skdam.distributed._set_hashes import mixed, of_sets, over_shards
 
 X = np.random.default_rng(0).normal(size=(600, 3))
 Q = np.vstack([X[:40] + 0.1, [[50.0, 0.0, 0.0], [2.0, 2.0, 2.0]]])
@@ -105,6 +108,50 @@ def test_shards_end_at_exact_fixed_points():
     states = sharded.transform(Q)  # a state that kept moving would warn
     np.testing.assert_array_equal(sharded.transform(states), states)
     np.testing.assert_array_equal(sharded._energy().step(states), states)
+
+
+def test_hashes_over_shards_are_equal_where_the_active_sets_are():
+    sharded = distributed.fit(EpanechnikovMemory(0.8), LAZY)
+    queries = np.vstack([Q, Q + 1e-3, sharded.transform(Q)])
+    hashes = sharded._energy().pull_and_sets(queries)[1]
+    distances = np.linalg.norm(queries[:, None] - X, axis=2)
+    expected = (distances < 0.8) @ mixed(np.arange(len(X)))  # no shards: other bits
+    same = expected[:, None] == expected
+    assert same.sum() > len(Q) + len(queries)
+    np.testing.assert_array_equal(hashes[:, None] == hashes, same)
+
+
+def test_a_hash_is_the_sum_of_its_members_over_shards_that_count_for_themselves():
+    sets = ActiveSets(np.array([0, 2, 2, 3]), np.array([1, 4, 4]), np.zeros(3))
+    first, second = mixed(np.array([1, 4]))
+    np.testing.assert_array_equal(of_sets(sets), np.array([first + second, 0, second]))
+    parts = np.array([[first, 0, first], [0, first, first]], dtype=np.uint64)
+    one, other, both = over_shards(parts)
+    assert one != other
+    assert both == np.array([one, other]).sum()
+
+
+def test_numbers_are_mixed_as_the_paper_has_it():
+    def slow(number):
+        z = (number + 1) * 0x9E3779B97F4A7C15 % 2**64
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        z = (z ^ z >> 27) * 0x94D049BB133111EB % 2**64
+        return z ^ z >> 31
+
+    assert slow(0) == 16294208416658607535  # the generator's first number from seed 0
+    assert mixed(np.arange(1000)).tolist() == [slow(i) for i in range(1000)]
+
+
+@pytest.mark.parametrize("bandwidth", [0.5, 0.8, 1.2])
+def test_rest_is_where_the_active_sets_stay_whatever_the_last_bits(monkeypatch, bandwidth):
+    sharded = distributed.fit(EpanechnikovMemory(bandwidth), LAZY)
+    expected, right, noise = sharded.transform(Q), _shards._total, np.random.default_rng(0)
+
+    def another_machine(X, means, log_mass):
+        return right(X, means * (1 + noise.choice([-1, 1], means.shape) * 2.0**-50), log_mass)
+
+    monkeypatch.setattr(_shards, "_total", another_machine)
+    np.testing.assert_allclose(sharded.transform(Q), expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize(
