@@ -9,9 +9,10 @@ from __future__ import annotations  # help() then shows ArrayLike, not its expan
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._math import Floats, Points, power_of_two
+from ._math import Floats, Points
 from ._nearest import nearest
-from ._validation import NOT_NEGATIVE, check_allowed, check_rows, naming
+from ._spreads import error_in_spreads, pairs, rows_of
+from ._validation import NOT_NEGATIVE, check_allowed
 
 __all__ = ["novelty_rate", "recall_rate", "retrieval_error"]
 
@@ -61,7 +62,7 @@ def recall_rate(states: ArrayLike, targets: ArrayLike, *, tol: float = 0.0) -> f
     1.0
     """
     tol = check_allowed(tol, "tol", NOT_NEGATIVE)
-    found, wanted = _comparable(*_pairs(states, targets))
+    found, wanted = _comparable(*pairs(states, targets))
     points, rows = _points(wanted), np.arange(len(found))
     return float(np.mean(points.distances(points.lift(found), rows, rows) <= tol))
 
@@ -106,17 +107,8 @@ def retrieval_error(states: ArrayLike, targets: ArrayLike) -> float:
     >>> retrieval_error(targets, targets), retrieval_error([[2.0], [2.0], [2.0]], targets)
     (0.0, 1.0)
     """
-    found, wanted = (X.astype(np.float64, copy=False) for X in _pairs(states, targets))
-    spread = wanted / 2 - wanted[0] / 2  # halves never overflow; constant columns are exactly 0
-    spread -= (spread / len(spread)).sum(axis=0)  # divided first, for the same reason
-    error = found / 2 - wanted / 2
-    error = np.where(np.isnan(error), spread, error)
-    unit, size = _length(spread)
-    if size == 0.0:
-        raise ValueError("targets must hold at least 2 distinct rows: they have no spread.")
-    error_unit, error_size = _length(error)
-    with np.errstate(over="ignore", under="ignore"):
-        return float(np.float64(error_size / size) * error_unit / unit)
+    found, wanted = pairs(states, targets)
+    return error_in_spreads(found, wanted, wanted)
 
 
 def novelty_rate(states: ArrayLike, memories: ArrayLike, *, tol: float = 0.0) -> float:
@@ -160,7 +152,7 @@ def novelty_rate(states: ArrayLike, memories: ArrayLike, *, tol: float = 0.0) ->
     0.6666666666666666
     """
     tol = check_allowed(tol, "tol", NOT_NEGATIVE)
-    found, stored = _rows(states, "states", gaps=True), _rows(memories, "memories")
+    found, stored = rows_of(states, "states", gaps=True), rows_of(memories, "memories")
     if found.shape[1] != stored.shape[1]:
         raise ValueError(
             f"states and memories must have as many columns, got shapes {found.shape} and"
@@ -169,21 +161,6 @@ def novelty_rate(states: ArrayLike, memories: ArrayLike, *, tol: float = 0.0) ->
     found, stored = _comparable(found, stored)
     answers, points = found[~np.isnan(found).any(axis=1)], _points(stored)
     return float(np.sum(nearest(points, points.lift(answers))[1] > tol) / len(found))
-
-
-def _rows(X: ArrayLike, name: str, gaps: bool = False) -> Floats:
-    with naming(name):
-        return check_rows(X, gaps=gaps, single=True)
-
-
-def _pairs(states: ArrayLike, targets: ArrayLike) -> tuple[Floats, Floats]:
-    """Return two arrays of one shape."""
-    found, wanted = _rows(states, "states", gaps=True), _rows(targets, "targets")
-    if found.shape != wanted.shape:
-        raise ValueError(
-            f"states and targets must have one shape, got {found.shape} and {wanted.shape}."
-        )
-    return found, wanted
 
 
 def _comparable(*arrays: Floats) -> list[Floats]:
@@ -196,9 +173,3 @@ def _comparable(*arrays: Floats) -> list[Floats]:
 def _points(rows: Floats) -> Points:
     """Prepare rows for distances about as long as they are apart."""
     return Points.measured(rows, float((rows.max(axis=0) / 2 - rows.min(axis=0) / 2).max()))
-
-
-def _length(X: Floats) -> tuple[float, float]:
-    """Return the Euclidean length of an array of any size: a power of two, and in units of it."""
-    unit = power_of_two(float(np.abs(X).max()))
-    return unit, float(np.linalg.norm(X / unit))

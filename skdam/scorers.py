@@ -16,17 +16,17 @@ from numpy.typing import ArrayLike
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import HasMethods, InvalidParameterError, StrOptions
+from sklearn.utils._param_validation import HasMethods, InvalidParameterError
 from sklearn.utils._set_output import ADAPTERS_MANAGER
 from sklearn.utils.validation import check_is_fitted
 
 from ._math import LOWEST, Floats, power_of_two
+from ._spreads import error_in_spreads
 from ._validation import NOT_NEGATIVE, SHARE, Number, check_allowed
 from .datasets import corrupt
 from .memories._attention_base import BaseAttention
 from .memories._base import DensityMemory, Memory
 from .memories._kernel_base import BaseKernelMemory, check_memory
-from .metrics import retrieval_error
 
 __all__ = ["coverage_scorer", "recall_scorer", "robust_log_likelihood_scorer"]
 
@@ -40,22 +40,22 @@ def recall_scorer(
     missing: float = 0.0,
     flip: float = 0.0,
     random_state: int | np.random.RandomState | None = 0,
-    target: str = "clean",
 ) -> Callable[..., float]:
-    r"""Return a scorer: how much of damaged rows comes back through the whole estimator.
+    r"""Return a scorer: whether damaged rows come to the state of clean ones, and that is the row.
 
-    Held-out rows x are damaged by `skdam.datasets.corrupt`, and both go through every step, T:
+    Held-out rows x are damaged by `skdam.datasets.corrupt`, and both go through the whole
+    estimator, T. The score is the lesser of two shares of the rows' variance,
 
-    .. math:: 1 - \frac{\sum_i \lVert T(\tilde x_i) - t_i \rVert^2}
-              {\sum_i \lVert t_i - \bar t\, \rVert^2}
+    .. math:: 1 - \frac{\sum_i \lVert T(\tilde x_i) - T(x_i) \rVert^2}
+              {\sum_i \lVert t_i - \bar t\, \rVert^2} \quad\text{and}\quad
+              1 - \frac{\sum_i \lVert T(x_i) - t_i \rVert^2}
+              {\sum_i \lVert t_i - \bar t\, \rVert^2},
 
-    the share of the clean rows' variance that comes back (``1 - retrieval_error**2``), in the
-    space of the output. 1: all of it. 0: no more than the mean row tells; less: worse than that.
-    The target t is what becomes of the clean row, ``T(x)``, save that by default a memory of real
-    patterns passes it on as it is. So a memory that has collapsed scores 0, though damaged and
-    clean rows then agree perfectly; one that is too narrow returns the nearest stored row, noise
-    and all, and scores less than one that averages. For an imputer the order of scores is that of
-    the RMSE.
+    with t the clean row in the space of the output: what the other steps make of it where memories
+    pass it on. The first share is how *stable* states are. It is best where all memories have
+    merged: then the second, how *faithful* states are, is 0 or less. A memory that is too narrow
+    returns the nearest stored row, noise and all, and is not stable. So the best score lies
+    between: as much merged as the noise asks, and no more. 1: every row comes back as it was.
 
     Parameters
     ----------
@@ -70,13 +70,6 @@ def recall_scorer(
         Share of the features of each row whose signs flip: for patterns of +-1.
     random_state : int, RandomState or None, default=0
         An integer damages a row of the same fold alike for all candidates of a search.
-    target : {"clean", "transformed"}, default="clean"
-        What the states of damaged rows are compared with:
-
-        - "clean": the clean row, in the space of the output. It tells how good a memory is.
-        - "transformed": T(x), whatever T is. It tells how stable the states are: damaged and clean
-          rows agree best where the memories have merged into few states, none of them stored. If
-          all states are one, the score is 0. Choose no bandwidth by it alone.
 
     Returns
     -------
@@ -92,12 +85,20 @@ def recall_scorer(
     TypeError
         By the scorer, if a step cannot transform.
 
+    See Also
+    --------
+    skdam.metrics.retrieval_error : How far states are from any targets.
+
     Notes
     -----
+    By the triangle inequality the root mean square distance of the state of a damaged row from the
+    clean one is at most ``2 * sqrt(1 - score)``, in units of the rows' spread. An imputer leaves
+    whole rows as they are: the order of its scores is that of the RMSE.
+
     States that are NaN (``outside="nan"``) count as the mean. Memories of spins and `LayeredMemory`
-    give states in units of their own: there T(x) itself is the target, and so it is for a memory
-    within a ColumnTransformer or the like, which this does not look into. With T(x) as target a
-    collapse is not punished: count the distinct states, too.
+    give states in units of their own: for them, and for a memory within a ColumnTransformer or the
+    like, which this does not look into, t is T(x), so that only stability counts; a collapse into
+    one state scores 0.
 
     Below the bandwidth at which memories start to merge all states are the nearest memories and all
     scores are equal: a search then takes the first. With little noise that may be the best.
@@ -112,13 +113,13 @@ def recall_scorer(
     >>> from skdam import EpanechnikovMemory
     >>> from skdam.scorers import recall_scorer
     >>> recall_scorer(noise=1.0)
-    recall_scorer(noise=1.0, missing=0.0, flip=0.0, random_state=0, target='clean')
-    >>> X, grid = load_digits().data[:600], {"bandwidth": [18.0, 34.0]}
+    recall_scorer(noise=1.0, missing=0.0, flip=0.0, random_state=0)
+    >>> X, grid = load_digits().data[:600], {"bandwidth": [10.0, 18.0, 34.0]}
     >>> search = GridSearchCV(EpanechnikovMemory(), grid, scoring=recall_scorer(noise=1.0))
     >>> search.fit(X).best_params_
     {'bandwidth': 18.0}
     """
-    return _Recall(noise, missing, flip, random_state, target)
+    return _Recall(noise, missing, flip, random_state)
 
 
 def coverage_scorer(*, enough: float = 1.0) -> Callable[..., float]:
@@ -229,7 +230,6 @@ class _Recall(_Scorer):
     missing: float
     flip: float
     random_state: int | np.random.RandomState | None
-    target: str
 
     _maker = "recall_scorer"
 
@@ -238,20 +238,18 @@ class _Recall(_Scorer):
         check_allowed(self.missing, "missing", SHARE)
         check_allowed(self.flip, "flip", SHARE)
         check_random_state(self.random_state)
-        check_allowed(self.target, "target", StrOptions({"clean", "transformed"}))
         if not (self.noise or self.missing or self.flip):
             raise InvalidParameterError(
                 "noise, missing and flip are all 0: there is no damage to recall from."
             )
 
     def __call__(self, estimator: Any, X: ArrayLike, y: object = None) -> float:
-        damage = vars(self).copy()
-        passed_on = _IN_DATA_UNITS if damage.pop("target") == "clean" else ()
-        damaged = _like(X, corrupt(X, **damage))
-        states, targets = _through(estimator, damaged, X, passed_on)
-        if not passed_on and _all_alike(states, targets):
+        damaged = _like(X, corrupt(X, **vars(self)))
+        found, whole, rows = _through(estimator, damaged, X)
+        if rows is whole and _all_alike(found, whole):
             return 0.0
-        error = retrieval_error(states, targets)
+        stable, faithful = error_in_spreads(found, whole, rows), error_in_spreads(whole, rows, rows)
+        error = max(stable, faithful)
         return 1.0 - error * error  # a power would raise where this is -inf
 
 
@@ -314,18 +312,20 @@ def _able(estimator: Any, method: str) -> Any:
     return estimator
 
 
-def _through(
-    estimator: Any, damaged: Any, clean: Any, passed_on: tuple[type, ...]
-) -> tuple[Any, Any]:
-    """Return what becomes of damaged rows and of clean ones, which some steps leave as they are."""
+def _through(estimator: Any, damaged: Any, clean: Any) -> tuple[Any, Any, Any]:
+    """Return what becomes of damaged rows, of clean ones, and of those that memories pass on."""
+    whole = rows = clean
     for step in _steps(estimator):
         transform = _able(step, "transform").transform
         if isinstance(step, Memory):
-            damaged = _filled(damaged, clean)
-        damaged = transform(damaged)
-        left = isinstance(step, passed_on)
-        clean = _like(damaged, np.asarray(clean)) if left else transform(clean)
-    return damaged, clean
+            damaged = _filled(damaged, rows)
+            whole = whole if whole is rows else _filled(whole, rows)
+        damaged, before, whole = transform(damaged), whole, transform(whole)
+        if isinstance(step, _IN_DATA_UNITS):
+            rows = _like(whole, np.asarray(rows))
+        else:
+            rows = whole if rows is before else transform(rows)
+    return damaged, whole, rows
 
 
 def _all_alike(states: Any, targets: Any) -> bool:
