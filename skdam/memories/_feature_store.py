@@ -223,7 +223,7 @@ class FeatureStore(DensityMemory):
             self._check_weight(other.total_weight_)
             self._box = _joined(self._box, other._box)
             self.n_memories_ += other.n_memories_
-            return self._accumulate(other._sums)
+            return self._accumulate(other._sums_from(self._origin))
 
     @property
     def memory_vector_(self) -> np.ndarray:
@@ -239,6 +239,13 @@ class FeatureStore(DensityMemory):
     def _lost(self) -> float | None:
         """What the map loses of the memories; None if its errors are random."""
         return None if self._is_random else float(self._sums[:, -1].sum())
+
+    def _sums_from(self, origin: np.ndarray) -> np.ndarray:
+        """Return the sums, with the rows from another origin."""
+        sums = self._sums.copy()
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums[:, -2 - self.n_features_in_ : -2] += sums[:, -2:-1] * (self._origin - origin)
+        return sums
 
     def _mean_memory(self) -> np.ndarray:
         sums = self._sums.sum(axis=0)

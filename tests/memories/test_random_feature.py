@@ -353,13 +353,14 @@ def test_known_coordinates_are_held_and_gaps_start_at_the_mean():
 
 def test_memories_that_share_a_map_merge():
     first = memory_of(n_components=64).fit_map(X)
-    given = RandomFeatureMemory(feature_map=first.feature_map_).partial_fit(X[:7])
+    given = RandomFeatureMemory(feature_map=first.feature_map_).partial_fit(X[6::-1])
     assert given.feature_map_ is first.feature_map_
     assert first.partial_fit(X[7:]).merge(given) is first
     np.testing.assert_allclose(
         first.memory_vector_, first.feature_map_.transform(X).sum(axis=0), atol=1e-13
     )
     assert given.n_memories_ == 7
+    np.testing.assert_allclose(first._mean_memory(), X.mean(axis=0), atol=1e-14)
     twice = first.memory_vector_ * 2
     np.testing.assert_allclose(first.merge(first).memory_vector_, twice, rtol=1e-15)
 
