@@ -80,7 +80,8 @@ class Fingerprint:
         fitted = {name: value for name, value in vars(feature_map).items() if name.endswith("_")}
         fitted.pop("feature_names_in_", None)
         kind = type(feature_map).__name__
-        return cls(joblib.hash((kind, fitted or feature_map)), str(feature_map))
+        hashed = joblib.hash((kind, fitted or feature_map), coerce_mmap=True)
+        return cls(hashed, str(feature_map))
 
     def __str__(self) -> str:
         return f"{self.name} ({self.hash})"

@@ -4,6 +4,7 @@ import copy
 import pickle
 import warnings
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -363,6 +364,14 @@ def test_memories_that_share_a_map_merge():
     np.testing.assert_allclose(first._mean_memory(), X.mean(axis=0), atol=1e-14)
     twice = first.memory_vector_ * 2
     np.testing.assert_allclose(first.merge(first).memory_vector_, twice, rtol=1e-15)
+
+
+def test_memories_that_went_through_files_merge(tmp_path):
+    memory = memory_of(n_components=64).fit_map(X).partial_fit(X)
+    joblib.dump(memory, tmp_path / "memory.joblib")
+    for mode in (None, "r"):
+        again = joblib.load(tmp_path / "memory.joblib", mmap_mode=mode)
+        assert copy.deepcopy(memory).merge(again).n_memories_ == 2 * len(X)
 
 
 @pytest.mark.parametrize(
