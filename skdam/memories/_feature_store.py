@@ -238,7 +238,9 @@ class FeatureStore(DensityMemory):
     @property
     def _lost(self) -> float | None:
         """What the map loses of the memories; None if its errors are random."""
-        return None if self._is_random else float(self._sums[:, -1].sum())
+        if self._is_random:
+            return None
+        return max(0.0, float(self._sums[:, -1].sum()))  # what is forgotten may round otherwise
 
     def _sums_from(self, origin: np.ndarray) -> np.ndarray:
         """Return the sums, with the rows from another origin."""

@@ -199,6 +199,17 @@ def test_the_bound_of_nystroem_holds():
     assert (memory_of("nystroem", 200).fit(memories).standard_error(memories) < 1e-4).all()
 
 
+@quiet
+@pytest.mark.parametrize("seed", range(8))
+def test_errors_of_nystroem_stay_errors_when_rows_are_forgotten_one_by_one(seed):
+    rows = np.random.default_rng(seed).normal(size=(41, 3))
+    memory = memory_of("nystroem", 500).fit_map(rows).partial_fit(rows)
+    for row in rows[1:]:
+        memory.forget(row[None])
+    error = memory.standard_error(np.vstack([rows, 20 * rows]))
+    assert ((error >= 0) & (error <= 1)).all()
+
+
 def flipped(patterns, n_flips, seed=2):
     rng, damaged = np.random.default_rng(seed), patterns.copy()
     for row in damaged:
