@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from ._math import Floats, row_blocks
+from ._math import Floats, power_of_two, row_blocks
 
 #: The least that a sum counts as: no logarithm of 0.
 _TINY = float(np.finfo(np.float64).tiny)
@@ -137,9 +137,12 @@ class FeatureEnergy:
         """Return the way from each row to the mean memory, none at the floor."""
         pull = np.zeros_like(X)
         known = np.flatnonzero(~estimate.at_floor)
-        slope = self.bandwidth * self.features.pullback(X[known], self.vector) if known.size else 0
+        if not known.size:
+            return pull
+        unit = power_of_two(np.abs(self.vector).max())  # sums of weights may overflow
         with np.errstate(over="ignore", under="ignore"):
-            pull[known] = self.bandwidth * (slope / estimate.total[known, None])
+            slope = self.bandwidth * self.features.pullback(X[known], self.vector / unit)
+            pull[known] = self.bandwidth * (slope / (estimate.total[known, None] / unit))
         return pull
 
     def _spread(self, products: Floats) -> Floats:

@@ -140,13 +140,14 @@ def test_weights_count_as_copies():
     np.testing.assert_allclose(weighted.score_samples(Q), copies.score_samples(Q), rtol=1e-12)
 
 
-@pytest.mark.parametrize("weight", [1e-300, 1e300])
+@pytest.mark.parametrize("weight", [1e-300, 1e300, 1.8e306])
 def test_weights_shift_scores_by_nothing(weight):
     memory = memory_of(n_components=2000, bandwidth=2.0).fit_map(X).partial_fit(X)
     heavy = memory_of(n_components=2000, bandwidth=2.0).fit_map(X)
     heavy.partial_fit(X, None, np.full(len(X), weight))
     np.testing.assert_allclose(heavy.score_samples(Q), memory.score_samples(Q), rtol=1e-12)
     np.testing.assert_allclose(heavy.standard_error(Q), memory.standard_error(Q), rtol=1e-10)
+    np.testing.assert_allclose(heavy.gradient(Q), memory.gradient(Q), rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(heavy.transform(Q), memory.transform(Q), rtol=1e-6, atol=1e-6)
 
 
