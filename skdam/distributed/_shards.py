@@ -1,7 +1,8 @@
 """The energy of kernel memories in shards: sums, pulls and nearest memories, reduced over all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -111,13 +112,19 @@ def _total(X: Floats, means: Floats, log_mass: Floats) -> Pull:
     peak = log_mass[heaviest, rows]
     active = np.isfinite(peak)
     share = np.exp(log_mass - np.where(active, peak, 0.0))
-    whole = share.sum(axis=0)
+    whole = _added(share)
     anchor = np.where(active[:, None], means[heaviest, rows], X)
     scale = 0.5 if np.abs(means).max() > _HUGE else 1.0
     away = np.where(active[:, None], means * scale - anchor * scale, 0.0)
-    offset = np.einsum("sn,snd->nd", share / np.where(active, whole, 1.0), away) / scale
+    share /= np.where(active, whole, 1.0)
+    offset = _added(part[:, None] * way for part, way in zip(share, away, strict=True)) / scale
     with np.errstate(divide="ignore"):  # off the support
         return Pull(anchor, offset, peak + np.log(whole))
+
+
+def _added(parts: Iterable[Floats]) -> Floats:
+    """Add up what shards answer, one after another: a row alone rounds as it does in a batch."""
+    return reduce(np.add, parts)
 
 
 def _pull(shard: BaseKernelMemory, X: Floats) -> tuple[Floats, Floats, Hashes]:

@@ -110,6 +110,16 @@ def test_shards_end_at_exact_fixed_points():
     np.testing.assert_array_equal(sharded._energy().step(states), states)
 
 
+@pytest.mark.parametrize("n_features", [1, 3])
+def test_a_row_alone_ends_where_it_does_in_a_batch_bit_for_bit(n_features):
+    rows, queries = X[:, :n_features], Q[:12, :n_features]
+    lazy = da.from_array(rows, chunks=(20, n_features))
+    sharded = distributed.fit(EpanechnikovMemory(1.5), lazy)
+    with dask.config.set(scheduler="synchronous"):
+        alone = np.vstack([sharded.transform(query[None]) for query in queries])
+    np.testing.assert_array_equal(alone, sharded.transform(queries))
+
+
 def test_hashes_over_shards_are_equal_where_the_active_sets_are():
     sharded = distributed.fit(EpanechnikovMemory(0.8), LAZY)
     queries = np.vstack([Q, Q + 1e-3, sharded.transform(Q)])
