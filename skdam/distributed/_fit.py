@@ -83,7 +83,7 @@ def _fit_features(memory: FeatureStore, X: Any) -> FeatureStore:
             groups = [parts[i : i + _BRANCHES] for i in range(0, len(parts), _BRANCHES)]
             parts = [dask.delayed(_merged)(group) for group in groups]
         memory.merge(parts[0].compute())
-        memory._warn_if_noisy(check_rows(first), stacklevel=4)
+        memory._warn_if_noisy(check_rows(first), np.ones(len(first)), stacklevel=4)
         return memory
 
 

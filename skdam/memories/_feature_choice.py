@@ -87,6 +87,17 @@ class Fingerprint:
         return f"{self.name} ({self.hash})"
 
 
+def check_alike(mine: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """Refuse to merge memories that have not in common what both have."""
+    for name, value in mine.items():
+        if None not in (value, theirs[name]) and value != theirs[name]:
+            raise ValueError(
+                f"Memories with unlike {name} do not merge: {value} here, {theirs[name]} there."
+                " They have to share columns and a map: give the feature_map_ of one to the other"
+                " before it stores anything."
+            )
+
+
 @dataclass(frozen=True)
 class Bare:
     """A map for rows that were checked before: no names, no frames, and arrays whatever is set."""

@@ -24,7 +24,7 @@ from ..bandwidths import beta_from_bandwidth
 from ..feature_maps import FeatureMap
 from ..kernels import KERNELS
 from ._base import DensityMemory
-from ._feature_choice import Bare, Fingerprint, named_map, own_map
+from ._feature_choice import Bare, Fingerprint, check_alike, named_map, own_map
 
 #: How much wider than the memories' box the one is that no step leaves.
 _ROOM = 2.0
@@ -84,7 +84,7 @@ class FeatureStore(DensityMemory):
         with all_or_nothing(self):
             X, weights = self._settled(X, sample_weight)
             self._add(X, weights)
-            self._warn_if_noisy(X[weights > 0])
+            self._warn_if_noisy(X[weights > 0], weights[weights > 0])
             return self
 
     def fit_map(
@@ -211,14 +211,7 @@ class FeatureStore(DensityMemory):
                     "Both memories need a map before they merge: call fit_map on one, and give its"
                     " feature_map_ to the other."
                 )
-        mine, theirs = self._identity(), other._identity()
-        for name, value in mine.items():
-            if None not in (value, theirs[name]) and value != theirs[name]:
-                raise ValueError(
-                    f"Memories with unlike {name} do not merge: {value} here, {theirs[name]} there."
-                    " They have to share columns and a map: give the feature_map_ of one to the"
-                    " other before it stores anything."
-                )
+        check_alike(self._identity(), other._identity())
         with all_or_nothing(self):
             self._check_weight(other.total_weight_)
             self._box = _joined(self._box, other._box)
@@ -250,8 +243,12 @@ class FeatureStore(DensityMemory):
         return sums
 
     def _mean_memory(self) -> np.ndarray:
-        sums = self._sums.sum(axis=0)
-        return self._origin + sums[-2 - self.n_features_in_ : -2] / sums[-2]
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = self._sums.sum(axis=0)
+            mean = self._origin + sums[-2 - self.n_features_in_ : -2] / sums[-2]
+        if np.isfinite(mean).all():
+            return mean
+        raise ValueError("Gaps in X have no mean memory to start at: its sum is not representable.")
 
     def _settled(
         self, X: ArrayLike, sample_weight: ArrayLike | None
@@ -332,16 +329,18 @@ class FeatureStore(DensityMemory):
             phi = self._bare.transform(X[rows])
             left = 1.0 - np.einsum("ij,ij->i", phi, phi)
             lost += weights[rows] @ np.sqrt(np.maximum(left, 0.0))
-        shifted = sum(weights[r] @ (X[r] - self._origin) for r in slices(len(X), _ROWS))
+        with np.errstate(over="ignore", invalid="ignore"):
+            shifted = sum(weights[r] @ (X[r] - self._origin) for r in slices(len(X), _ROWS))
         return np.concatenate([shifted, [weights.sum(), lost]])
 
     def _accumulate(self, sums: np.ndarray) -> Self:
         """Add a pair of vectors to the sums; what rounding loses is kept."""
         for part in sums:
             high, low = self._sums
-            total = high + part
-            back = total - high
-            self._sums = np.stack([total, low + ((high - (total - back)) + (part - back))])
+            with np.errstate(over="ignore", invalid="ignore"):  # rows at the end of the floats
+                total = high + part
+                back = total - high
+                self._sums = np.stack([total, low + ((high - (total - back)) + (part - back))])
         return self
 
     def _identity(self) -> dict[str, Any]:
@@ -354,10 +353,11 @@ class FeatureStore(DensityMemory):
             "feature_map_": Fingerprint.of(self.feature_map_),
         }
 
-    def _warn_if_noisy(self, X: np.ndarray, stacklevel: int = 3) -> None:
-        probes = X[:: -(-len(X) // _PROBES)].astype(np.float64)
-        estimate = self._energy().estimate(probes)
-        share = float(np.median(estimate.error / estimate.floored))
+    def _warn_if_noisy(self, X: np.ndarray, weights: np.ndarray, stacklevel: int = 3) -> None:
+        probes = slice(None, None, -(-len(X) // _PROBES))
+        estimate = self._energy().estimate(X[probes].astype(np.float64))
+        total = np.maximum(estimate.total, weights[probes])  # a memory's own weight at the least
+        share = float(np.median(estimate.error / total))
         if share * _CLEAR > 1.0:
             length = len(self.memory_vector_)
             advice = "Use more landmarks"

@@ -194,7 +194,8 @@ class RandomFeatureMemory(FeatureStore):
         Raises
         ------
         ValueError
-            As `transform`, or if `known` is not such a mask or marks a NaN as known.
+            As `transform`, or if `known` is not such a mask or marks a NaN as known; or if gaps are
+            to start at a mean memory whose sum is beyond the floats.
 
         Warns
         -----
@@ -206,7 +207,8 @@ class RandomFeatureMemory(FeatureStore):
         start, held = X.astype(np.float64), None
         if known is not None:
             held = check_known(known, X)
-            start = np.where(np.isnan(start), self._mean_memory(), start)
+            if np.isnan(start).any():
+                start = np.where(np.isnan(start), self._mean_memory(), start)
 
         def work(rows: slice) -> Settled:
             return self._settle_rows(start[rows], None if held is None else held[rows], record)

@@ -17,7 +17,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skdam import GaussianMemory, RandomFeatureMemory
-from skdam.feature_maps import PositiveRandomFeatures, RandomFourierFeatures
+from skdam.feature_maps import PositiveRandomFeatures, RandomFourierFeatures, n_components_for
 
 MAPS = ["fourier", "positive", "nystroem"]
 every_map = pytest.mark.parametrize("feature_map", MAPS)
@@ -253,6 +253,16 @@ def test_with_too_few_features_fit_says_how_many_would_do():
     assert 8192 < enough < 16_384
 
 
+def test_far_too_few_features_are_told_of_what_would_do_too():
+    memories, told = 100.0 * np.eye(300), []
+    for seed in range(9):
+        with pytest.warns(UserWarning, match="are too few for 300") as warned:
+            memory_of(n_components=64, random_state=seed).fit(memories)
+        told.append(int(str(warned[0].message).split("n_components=")[2].split(" ")[0]))
+    enough = n_components_for(300, 1 / 15)
+    assert enough / 1.5 < np.median(told) < 1.5 * enough
+
+
 @every_map
 @quiet
 @pytest.mark.filterwarnings("ignore:.*still moving")
@@ -362,6 +372,17 @@ def test_known_coordinates_are_held_and_gaps_start_at_the_mean():
     assert (result.recalled == -1).all()
     for energies in result.energies:
         assert energies[-1] <= energies[0]
+
+
+@quiet
+def test_a_mean_beyond_the_floats_is_told_of():
+    rows, gaps = np.array([[1e308, 0.0], [-1.7e308, 1.0]]), np.array([[1e308, np.nan]])
+    memory = memory_of(n_components=64, bandwidth=1e307).fit_map(rows).partial_fit(rows)
+    known = [True, False]
+    assert np.isfinite(memory.retrieve(rows, known=known).state).all()
+    with pytest.raises(ValueError, match=r"no mean memory .* not representable"):
+        memory.retrieve(gaps, known=known)
+    copy.deepcopy(memory).merge(memory)  # with no warning
 
 
 def test_memories_that_share_a_map_merge():
