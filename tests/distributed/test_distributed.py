@@ -77,7 +77,7 @@ def test_functions_of_shards_and_of_memories_agree(memory):
         assert lazy.chunks[0] == ask(sharded, ASKED).chunks[0] == (17, 17, 8)
         expected = getattr(whole, ask.__name__)(Q)
         np.testing.assert_allclose(lazy.compute(), expected, rtol=1e-12, atol=1e-14)
-        np.testing.assert_allclose(ask(sharded, ASKED).compute(), expected, rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose(ask(sharded, ASKED).compute(), expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore:.*too few")
