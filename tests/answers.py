@@ -19,7 +19,7 @@ LABELS = np.arange(len(ROWS)) % 2
 QUERIES = np.vstack([ROWS[:5] + 0.1, ROWS[5:9] * 0.5])
 #: What keeps a call short, where an estimator has it.
 QUICK = {"n_components": 8, "max_iter": 2, "n_seeds": 12, "max_sets": 20, "degree": 2}
-QUICK |= {"tau_hidden": 1.0, "max_time": 0.5, "bandwidth": 2.0}
+QUICK |= {"tau_hidden": 1.0, "max_time": 0.1, "bandwidth": 2.0}
 #: The first setting of each class.
 OF_EACH_CLASS = list({type(e): e for e in reversed(ESTIMATORS)}.values())[::-1]
 #: What estimators of few rows say, and no test of files or threads is about.

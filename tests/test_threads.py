@@ -32,9 +32,8 @@ from skdam._threads import _after_fork, over_threads, single_blas
 from skdam.potentials import Table
 
 THREADS = 8
-#: These are asked a thousand times by each thread, the others an eighth of that.
-MAIN = EpanechnikovMemory, GaussianMemory, BinaryMemory, HopfieldMemory, AttentionMemory
-MAIN = (*MAIN, RandomFeatureMemory)
+#: Calls of each thread.
+CALLS = 1000
 #: More rows than one thread takes.
 MANY = np.random.default_rng(1).normal(size=(300, 4))
 SPLITTING = [e for e in OF_EACH_CLASS if any("n_jobs" in name for name in e.get_params())]
@@ -89,13 +88,13 @@ def splitting(estimator):
 
 @pytest.mark.parametrize("estimator", OF_EACH_CLASS, ids=lambda e: type(e).__name__)
 def test_threads_get_bit_for_bit_what_one_alone_gets(estimator):
-    memory, n_calls = quick(estimator), 1000 if isinstance(estimator, MAIN) else 125
+    memory = quick(estimator)
     call, before = first(memory), held(memory)
     rows = QUERIES[:, None]
     expected = [call(row) for row in rows]
 
     def differing(thread):
-        turns = ((thread + i) % len(rows) for i in range(n_calls))
+        turns = ((thread + i) % len(rows) for i in range(CALLS))
         return sum(call(rows[turn]) != expected[turn] for turn in turns)
 
     assert in_threads(differing) == [0] * THREADS
