@@ -3,9 +3,10 @@
 from inspect import getmembers, isclass
 from unittest import SkipTest
 
+import numpy as np
 import pytest
 from cases import ESTIMATORS, KERNEL_MEMORIES
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skdam
@@ -34,3 +35,9 @@ def test_every_public_estimator_is_in_the_list(name, cls):
 
 def test_every_kernel_has_a_memory():
     assert KERNEL_MEMORIES.keys() == KERNELS.keys()
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
+def test_methods_are_listed_whatever_a_parameter_is(estimator):
+    for name in estimator.get_params(deep=False):
+        assert "fit" in dir(clone(estimator).set_params(**{name: np.ones(2)}))

@@ -313,7 +313,10 @@ COUNT_OR_NONE = [*COUNT[0], "None"], [value for value in COUNT[1] if value is no
 JOBS = ["an int in the range (-inf, -1]", *COUNT_OR_NONE[0]], ["2", True, PAIR, np.nan, 0, 1.5]
 SEED = ["an int in the range [0, 4294967295]"], ["unknown", PAIR, np.nan, np.inf, -1, 1.5]
 FLAG = ["an instance of 'bool'"], ["unknown", PAIR, None, np.nan, 0, 2]
-MEMORY = ["BaseKernelMemory'", "None"], ["unknown", True, PAIR, 0, EpanechnikovMemory, {}]
+MEMORY = (
+    ["a kernel memory (EpanechnikovMemory,", "None"],
+    ["unknown", True, PAIR, 0, EpanechnikovMemory, {}],
+)
 
 
 def one_of(*legal):

@@ -19,7 +19,7 @@ from ._docs import shared
 
 
 def _has_energy(memory: AttentionMemory) -> bool:
-    return memory.similarity in ("dot", "euclidean")
+    return isinstance(memory.similarity, str) and memory.similarity in {"dot", "euclidean"}
 
 
 @shared()

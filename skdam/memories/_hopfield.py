@@ -17,7 +17,7 @@ from ._spins import SpinMemory
 
 
 def _is_incremental(memory: HopfieldMemory) -> bool:
-    return memory.rule in INCREMENTAL
+    return isinstance(memory.rule, str) and memory.rule in INCREMENTAL
 
 
 @shared(cycles=" and may run in a cycle of two states")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.validation import check_is_fitted
 
 from .._validation import check_count, check_known, check_rows
@@ -211,3 +212,21 @@ def check_memory(memory: BaseKernelMemory) -> BaseKernelMemory:
         )
     check_is_fitted(memory)
     return memory
+
+
+class _KernelMemory(HasMethods):
+    """What a parameter may be that is a kernel memory."""
+
+    def __init__(self) -> None:
+        super().__init__("fit")
+
+    def is_satisfied_by(self, val: object) -> bool:
+        """Return whether `val` is such a memory, and no class of them."""
+        return isinstance(val, BaseKernelMemory)
+
+    def __str__(self) -> str:
+        """Return what messages call it."""
+        return "a kernel memory (EpanechnikovMemory, GaussianMemory or KernelMemory)"
+
+
+KERNEL_MEMORY = _KernelMemory()

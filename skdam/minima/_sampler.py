@@ -20,7 +20,7 @@ from .._validation import COUNT, NOT_NEGATIVE, all_or_nothing, check_count, chec
 from ..bandwidths import emergence_window
 from ..energies import KernelEnergy
 from ..memories._kernel import EpanechnikovMemory
-from ..memories._kernel_base import BaseKernelMemory
+from ..memories._kernel_base import KERNEL_MEMORY, BaseKernelMemory
 from ._enumerate import enumerate_minima, epanechnikov_energy
 from ._minima import Minima, describe_minima
 from ._search import all_or_many, explore, sets_at, settle
@@ -125,7 +125,7 @@ class EmergentSampler(Saved):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "memory": [BaseKernelMemory, None],
+        "memory": [KERNEL_MEMORY, None],
         "kind": [StrOptions(set(KINDS))],
         "weights": [StrOptions({"basin", "density", "uniform"})],
         "search": [StrOptions({"auto", "enumerate", "seeds"})],

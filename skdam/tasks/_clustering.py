@@ -20,7 +20,7 @@ from .._validation import NOT_NEGATIVE, all_or_nothing, check_rows, check_weight
 from ..dynamics import Settled, fixed_point
 from ..energies import KernelEnergy
 from ..memories._kernel import EpanechnikovMemory
-from ..memories._kernel_base import BaseKernelMemory
+from ..memories._kernel_base import KERNEL_MEMORY, BaseKernelMemory
 from ..memories._retrieval import Retrieval
 
 #: Lengths are cut off here, far beyond all data: nothing is farther apart.
@@ -132,7 +132,7 @@ class BasinClustering(ClusterMixin, Saved):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "memory": [BaseKernelMemory, None],
+        "memory": [KERNEL_MEMORY, None],
         "merge_tol": [NOT_NEGATIVE],
     }
 

@@ -21,7 +21,7 @@ from .._math import Floats
 from .._saved import Saved
 from .._validation import all_or_nothing, check_rows, check_total, check_weights, gaps_as_nan
 from ..memories._kernel import EpanechnikovMemory
-from ..memories._kernel_base import BaseKernelMemory
+from ..memories._kernel_base import KERNEL_MEMORY, BaseKernelMemory
 from ._gaps import complete_rows
 
 
@@ -135,7 +135,7 @@ class MemoryImputer(TransformerMixin, Saved):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "memory": [BaseKernelMemory, None],
+        "memory": [KERNEL_MEMORY, None],
         "completion": [StrOptions({"mean", "retrieve", "sample"})],
         "add_indicator": ["boolean"],
         "keep_empty_features": ["boolean"],

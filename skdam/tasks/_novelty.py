@@ -18,7 +18,7 @@ from .._validation import Number, all_or_nothing, check_rows
 from ..energies import KernelEnergy
 from ..kernels import KERNELS
 from ..memories._kernel import EpanechnikovMemory
-from ..memories._kernel_base import BaseKernelMemory
+from ..memories._kernel_base import KERNEL_MEMORY, BaseKernelMemory
 
 #: The share of the Gaussian tail in the density of a compact kernel. From .001 to .1 the AUROC on
 #: digits is the same to .001, whatever the bandwidth (`benchmarks/novelty.py`).
@@ -112,7 +112,7 @@ class MemoryNoveltyDetector(OutlierMixin, Saved):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "memory": [BaseKernelMemory, None],
+        "memory": [KERNEL_MEMORY, None],
         "alarm_rate": [Number(Real, 0, 0.5, closed="right")],
     }
 
