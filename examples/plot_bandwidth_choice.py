@@ -37,7 +37,7 @@ bandwidths = nearest * np.geomspace(0.4, 2.8, 25)
 scoring = {
     "log likelihood": lambda memory, rows, y=None: memory.score(rows),
     "robust log likelihood": robust_log_likelihood_scorer(),
-    "recall from noise 1.2": recall_scorer(noise=1.2),
+    "recall from noise 1": recall_scorer(noise=1.0),
     "coverage": coverage_scorer(),
 }
 folds = KFold(5, shuffle=True, random_state=0)
@@ -53,7 +53,7 @@ chosen = {name: bandwidths[scores[name].argmax()] for name in list(scoring)[:3]}
 # %%
 # What each choice makes of all 600 digits: where they and damaged copies end.
 
-damaged = corrupt(X, noise=1.2, random_state=0)
+damaged = corrupt(X, noise=1.0, random_state=0)
 
 
 def ends(bandwidth):
