@@ -251,3 +251,73 @@ def test_unit_is_a_power_of_two_and_the_centre_a_sixteenth_of_it(radius):
         sixteenths = points.centre / unit * 16
         np.testing.assert_array_equal(sixteenths, np.rint(sixteenths))
         assert (np.abs(points.centre - rows.mean(axis=0)) <= unit / 32 * (1 + 1e-9)).all()
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 7, 8, 12, 16])
+@pytest.mark.parametrize("density", [0.0, 0.01, 0.3, 1.0])
+def test_true_entries_are_numpys_in_its_order(width, density):
+    mask = np.random.default_rng(0).random((40, width)) < density
+    for some in (mask, mask.T, np.eye(40, width) > 0, np.arange(width) + np.zeros((40, 1)) == 0):
+        for found, expected in zip(_math.true_entries(some), np.nonzero(some), strict=True):
+            np.testing.assert_array_equal(found, expected)
+            assert found.dtype == np.intp
+
+
+def test_columns_of_a_place_are_added_up_as_if_they_stood_alone():
+    rng = np.random.default_rng(0)
+    A, place = rng.normal(size=(1, 1000)) * 10.0 ** rng.integers(-9, 9, 1000), np.arange(1000) % 3
+    whole, one = _math.pooled(A, place), np.zeros(1000, dtype=int)
+    for i in range(3):
+        alone = np.ascontiguousarray(A[:, place == i])
+        np.testing.assert_array_equal(_math.pooled(alone, one[place == i]), whole[:, [i]])
+
+
+def test_one_point_is_its_own_mean_whatever_it_weighs():
+    rows = np.array([[0.1, 0.7], [1.3, -0.2], [2.9, 1.1]])
+    points, weights = Points.measured(rows, 1.0), np.array([0.3, 1 / 3, 0.7])
+    anchor, offset = _math.weighted_offsets(points, np.arange(3), weights, np.arange(4))
+    np.testing.assert_array_equal(anchor, rows)
+    assert not offset.any()
+
+
+@pytest.mark.parametrize(("length", "anchor"), [(8.0, 0.0), (8.5, -8.5)])
+def test_points_up_to_eight_units_off_are_averaged_about_their_centre(length, anchor):
+    points = Points.measured(np.array([[-length], [length]]), 1.0)
+    found, offset = _math.weighted_offsets(points, np.arange(2), np.ones(2), np.array([0, 2]))
+    assert (found.item(), (found + offset).item()) == (anchor, 0.0)
+
+
+def test_a_mean_is_off_by_64_roundings_of_its_reach_and_some_of_its_size():
+    X = np.zeros((2, 9))  # sqrt(9) coordinates, twice rounded
+    X[0, :3] = [3.0, -5.0, 4.0]
+    found = _math.rounding_of_means(X, 2.0) * 2.0**53
+    assert found.tolist() == [64 * 2 + 2 * 3 * 5, 64 * 2]
+
+
+def test_some_queries_know_what_they_knew():
+    rng = np.random.default_rng(0)
+    X, known = rng.normal(size=(4, 3)), np.tri(4, 3, -1, dtype=bool)
+    points, queries = Points.measured(rng.normal(size=(2, 3)), 1.0).lift_known(X, known)
+    some, pairs = np.array([3, 1]), np.array([0, 1])
+    np.testing.assert_array_equal(queries[some].known, known[some])
+    whole = points.direct(queries, some, pairs)
+    np.testing.assert_array_equal(points.direct(queries[some], pairs, pairs), whole)
+    assert queries[1:].known.shape == (3, 3)
+
+
+def test_a_tile_without_columns_counts_nothing():
+    counts = _math.RowCounts(3)
+    counts.add(np.zeros((3, 0), dtype=bool))
+    assert counts.total().tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("size", "radius"), [(1e-300, 1e10), (1e308, 1.0), (1e300, 1e-10)])
+def test_flags_of_the_caller_do_not_matter_however_sizes_and_radius_differ(size, radius):
+    rows, pairs = np.array([[-1.0, 0.0], [0.75, 1e-5]]) * size, np.array([0, 1])
+    with np.errstate(over="raise", invalid="raise"):
+        points = Points.measured(rows, radius)
+        queries = points.lift(rows)
+    with np.errstate(all="raise"):
+        squared = points.direct(queries, pairs, pairs[::-1])
+        assert (squared == (0.0 if radius == 1e10 else np.inf)).all()
+        assert (_math.rounding_of_means(rows, 0.0) > 0.0).all()
