@@ -369,3 +369,15 @@ def test_gaps_to_spheres_are_bounded_even_where_points_coincide():
     gap = np.abs(np.sqrt(((X[:, None] - X) ** 2).sum(axis=2)) - 1.5)
     assert ((low <= gap * (1 + 1e-12)) & (gap <= high * (1 + 1e-12))).all()
     assert (high - low <= 1e-3 + (gap == 1.5)).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sets_of_too_large_a_variance_are_not_visited(seed):
+    """Rows about as far apart as one-hot ones: k of them have a variance of about 1 - 1 / k."""
+    rng = np.random.default_rng(seed)
+    X = np.eye(7) + 0.02 * rng.normal(size=(7, 7))
+    X, weights = X[np.lexsort(X.T[::-1])], rng.uniform(0.9, 1.1, 7)
+    memory = EpanechnikovMemory(0.72**0.5).fit(X, sample_weight=weights)
+    count = visits(X, weights, 0.72**0.5)
+    assert enumerate_minima(memory, max_sets=count).complete
+    assert not enumerate_minima(memory, max_sets=count - 1).complete
