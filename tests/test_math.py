@@ -311,12 +311,14 @@ def test_a_tile_without_columns_counts_nothing():
     assert counts.total().tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize(("size", "radius"), [(1e-300, 1e10), (1e308, 1.0), (1e300, 1e-10)])
+@pytest.mark.parametrize(("size", "radius"), [(1e-300, 1e10), (1.7e308, 1.0), (1e300, 1e-10)])
 def test_flags_of_the_caller_do_not_matter_however_sizes_and_radius_differ(size, radius):
     rows, pairs = np.array([[-1.0, 0.0], [0.75, 1e-5]]) * size, np.array([0, 1])
     with np.errstate(over="raise", invalid="raise"):
         points = Points.measured(rows, radius)
         queries = points.lift(rows)
+        near, far = Points.measured(np.eye(2), 1.0).lift_known(rows, rows != 0.0)
+        assert (near.direct(far, pairs, pairs) == (np.inf if size > 1.0 else [1.0, 1.0])).all()
     with np.errstate(all="raise"):
         squared = points.direct(queries, pairs, pairs[::-1])
         assert (squared == (0.0 if radius == 1e10 else np.inf)).all()
