@@ -146,3 +146,11 @@ def test_draws_are_as_many_as_asked_for_and_all_different(name):
 def test_powers_from_one_on_are_taken(power):
     u = np.array([0.0, 0.25, 1.0])
     np.testing.assert_allclose(PowerKernel(power).profile(u), (1.0 - u) ** power, rtol=1e-15)
+
+
+def test_small_powers_are_products_to_the_last_digit():
+    u = np.random.default_rng(0).random(1000)
+    v = 1.0 - u
+    np.testing.assert_array_equal(PowerKernel(3).profile(u), v * v * v)
+    np.testing.assert_array_equal(PowerKernel(3).slope(u), 3 * (v * v))
+    np.testing.assert_array_equal(PowerKernel(4).slope(u), 4 * (v * v * v))
