@@ -66,12 +66,13 @@ def test_as_many_memories_in_sight_as_are_asked_for_will_do(monkeypatch):
 
 def test_of_all_memories_only_those_that_may_be_nearest_are_measured(monkeypatch):
     rng = np.random.default_rng(0)
-    X, states = 10.0 + 90.0 * rng.random((300, 1)), np.zeros((4, 1))  # all beyond reach
+    X, states = 10.0 + 90.0 * rng.random((300, 1)), np.array([[0.0], [200.0]])  # beyond reach
     measured = recorded(monkeypatch, _minima, "_nearest_gaps")
     for most in (1, 5):
         index, _ = nearest_to_rim(energy_of(X, 1.0), states, most)
-        assert index.tolist() == [list(range(most))] * 4  # distinct memories come in order
-        assert len(measured[-1][4]) == 4 * most
+        order = list(range(300))  # of distinct memories
+        assert index.tolist() == [order[:most], order[::-1][:most]]
+        assert len(measured[-1][4]) == 2 * most
 
 
 def test_a_memory_just_out_of_sight_may_be_nearer_to_its_rim_than_one_just_in_sight():
@@ -93,6 +94,14 @@ def test_bounds_of_gaps_come_tile_by_tile_and_hold_for_points_at_the_centre():
         [[1.5]],
         [[1.5]],
     ]
+
+
+def test_gaps_too_wide_to_be_squared_are_bounded_by_nothing():
+    points = Points.measured(np.array([[1e200], [-1e200]]), 1.0)
+    with np.errstate(invalid="raise"):
+        low, high = _gap_bounds(points, points.lift(np.array([[0.0], [1e200]])), 1.0)
+    assert not (low > 0.0).any()
+    assert (high == np.inf).all()
 
 
 def test_bounds_of_gaps_are_those_of_as_many_rows_as_the_working_memory_holds(monkeypatch):
@@ -200,22 +209,29 @@ def test_blocks_of_sets_are_full_and_never_empty(monkeypatch, elements):
     assert max(sizes) <= max(1, elements // 9)
 
 
+def misjudged(n_features, n):
+    """Yield n rows and radii near their lengths, whose squares floats see in the wrong order."""
+    rng = np.random.default_rng(0)
+    while n:
+        row = rng.uniform(0.95, 1.0, n_features) * 1.99 / n_features**0.5
+        square = (row**2).sum()
+        radius = np.sqrt(square) + rng.integers(-1, 2) * np.spacing(np.sqrt(square))
+        gap = sum(Fraction(v) ** 2 for v in row.tolist()) - Fraction(float(radius)) ** 2
+        if np.sign(square - radius**2) * gap < 0:
+            n -= 1
+            yield row, float(radius), gap > 0
+
+
 @pytest.mark.parametrize("power", [0, -40, 40])
-def test_two_memories_about_as_far_apart_as_the_bandwidth_are_told_exactly(power):
-    """Each alone is a minimum if the other is beyond its rim; floats often cannot see that."""
-    rng, misjudged = np.random.default_rng(0), 0
-    for _ in range(30):
-        away = np.ldexp(rng.uniform(0.9, 1.1, 3), power)
-        square = sum(Fraction(v) ** 2 for v in away.tolist())
-        radius = np.sqrt((away**2).sum())
-        radius = float(radius + rng.integers(-1, 2) * np.spacing(radius))
-        exact = square > Fraction(radius) ** 2
-        misjudged += exact != ((away**2).sum() > radius**2)
-        memory = EpanechnikovMemory(bandwidth=radius).fit([[0.0] * 3, away])
-        expected = {frozenset({0, 1})} | ({frozenset({0}), frozenset({1})} if exact else set())
+@pytest.mark.parametrize("n_features", [3, 60])
+def test_two_memories_about_as_far_apart_as_the_bandwidth_are_told_exactly(n_features, power):
+    """Each alone is a minimum if the other is beyond its rim, and floats see the opposite."""
+    for row, radius, beyond in misjudged(n_features, 10):
+        X = np.ldexp([np.zeros(n_features), row, row / 2], power)
+        memory = EpanechnikovMemory(bandwidth=float(np.ldexp(radius, power))).fit(X[:2])
+        expected = {frozenset({0, 1})} | ({frozenset({0}), frozenset({1})} if beyond else set())
         assert sets_of(enumerate_minima(memory)) == expected
-        assert sets_of(find_minima(memory, X0=[[0.0] * 3, away, away / 2])) <= expected
-    assert misjudged
+        assert sets_of(find_minima(memory, X0=X)) <= expected
 
 
 @pytest.mark.parametrize("n", [4, 5, 7])
