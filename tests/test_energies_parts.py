@@ -104,13 +104,13 @@ def test_doubtful_bits_are_done_again_in_blocks_that_the_working_memory_holds():
 def test_flags_of_the_caller_do_not_matter_to_energies_of_spins():
     X = np.concatenate([signs(9, 40), -np.ones((1, 40)), np.ones((1, 40))])
     for interaction in (Power(2), Power(300), Exponential(30.0)):
-        energy = BinaryEnergy.of(np.ones((1, 40)), interaction)
+        energy = BinaryEnergy.of(np.where(np.arange(40) < [[40], [21]], 1.0, -1.0), interaction)
         expected = energy.value(X), energy.step(X)
         with np.errstate(all="raise"):
             found = energy.value(X), energy.step(X)
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_array_equal(one, other)
-    assert found[0][-2:].tolist() == [0.0, -np.inf]
+    assert found[0][-1] == -np.inf
 
 
 # --- quadratic --------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def test_a_state_stays_where_its_step_leads_to_it_and_is_measured_in_bandwidths(
     assert energy.stays(X).tolist() == [True, False, True, True]
 
 
-@pytest.mark.parametrize(("size", "bandwidth"), [(1e300, 1e-10), (1e-300, 1e10), (1e308, 1.0)])
+@pytest.mark.parametrize(("size", "bandwidth"), [(1e300, 1e-10), (1e-300, 1e10), (1e308, 1e307)])
 def test_flags_of_the_caller_do_not_matter_to_what_stays(size, bandwidth):
     energy = kernel_energy([[size]], bandwidth, "gaussian")
     X = np.array([[-size], [size]])
@@ -330,6 +330,18 @@ def test_flags_of_the_caller_do_not_matter_to_attention(name, beta, size):
         found = energy.attention(X), energy.value(X)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", ["dot", "manhattan"])
+def test_flags_of_the_caller_do_not_matter_where_coordinates_differ_in_size(name):
+    for memory in ([1e308, 1e-300], [1.0, 1e-200]):
+        memories = np.array([memory])
+        with np.errstate(all="raise"):
+            similarity = SIMILARITIES[name](memories, 1.0)
+            energy = OverlapEnergy(memories, similarity, SEPARATIONS["softmax"], 1.0)
+            value = energy.value(np.concatenate([memories, -memories]))
+        assert value[0] == 0.0
+        assert value[1] == (2.0 if memory[0] == 1.0 else np.inf)
 
 
 # --- votes ------------------------------------------------------------------------------------
