@@ -112,6 +112,25 @@ def test_a_flip_in_the_last_place_takes_one_more_sweep_and_no_second():
     assert settled.converged.all()
 
 
+def test_each_bit_is_visited_once_a_sweep_whatever_its_flip_does():
+    flipped = []
+
+    def flip(fields, rows, bits, before):
+        flipped.extend(bits.tolist())
+        assert len(flipped) <= 140
+
+    energy = SimpleNamespace(
+        fields=lambda X: np.zeros(len(X)),
+        falls=lambda bits: lambda fields, values: np.ones(values.shape, dtype=bool),
+        flip=flip,
+    )
+    order = np.random.default_rng(0).permutation(70)
+    settled = asynchronous(energy, np.ones((1, 70)), order, max_iter=2)
+    assert flipped == order.tolist() * 2
+    assert not settled.converged.any()
+    assert settled.state.tolist() == [[1.0] * 70]
+
+
 # --- integration ------------------------------------------------------------------------------
 
 
