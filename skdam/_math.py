@@ -151,10 +151,10 @@ class Points:
     def lift_known(self, X: Floats, known: Floats) -> tuple[Self, Queries]:
         """Prepare points and queries for distances over each query's `known` coordinates alone."""
         z, squares = _centred(np.where(known, X, self.centre), self.centre, self.scale)
-        with np.errstate(over="ignore"):
-            queries = np.column_stack([-2.0 * z, squares, known.astype(float)])
         mine = self.lifted[:, : X.shape[1]]
-        points = np.column_stack([mine, np.ones(len(mine)), mine**2])
+        with np.errstate(over="ignore", under="ignore"):
+            queries = np.column_stack([-2.0 * z, squares, known.astype(float)])
+            points = np.column_stack([mine, np.ones(len(mine)), mine**2])
         rows = np.where(known, X, 0.0)
         return replace(self, lifted=points), Queries(rows, queries, np.sqrt(squares), known)
 

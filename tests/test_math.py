@@ -323,3 +323,11 @@ def test_flags_of_the_caller_do_not_matter_however_sizes_and_radius_differ(size,
         squared = points.direct(queries, pairs, pairs[::-1])
         assert (squared == (0.0 if radius == 1e10 else np.inf)).all()
         assert (_math.rounding_of_means(rows, 0.0) > 0.0).all()
+
+
+def test_memories_too_far_to_be_squared_are_lifted_whatever_the_flags():
+    rows = np.array([[1e200, 1e-200], [0.0, 1.0]])
+    with np.errstate(all="raise"):
+        points, queries = Points.measured(rows, 1.0).lift_known(rows[1:], rows[1:] > 0.0)
+        squared = points.direct(queries, np.array([0, 0]), np.array([0, 1]))
+    np.testing.assert_array_equal(squared, [1.0, 0.0])
