@@ -1,13 +1,10 @@
-"""The parts of the radius search, one by one: what each proposes, holds, bounds and costs."""
-
-from types import SimpleNamespace
+"""The parts of the radius search, one by one: how each arranges points, and what it costs."""
 
 import numpy as np
 import pytest
-from cases import member_lists
-from sklearn import config_context
+from searches import recorded, search_of, squares
 
-from skdam._active import BACK_ENDS, Lists, Search
+from skdam._active import BACK_ENDS, Search
 from skdam._active import _cells as cells_module
 from skdam._active import _index as prices
 from skdam._active import _refine as refine_module
@@ -15,138 +12,13 @@ from skdam._active import _tree as tree_module
 from skdam._active._index import nanoseconds
 from skdam._active._leaves import LeafSums
 from skdam._active._pca import _price
-from skdam._active._proposer import _batches
-from skdam._active._rough import Sides
-from skdam._active._sets import joined
-from skdam._active._single import SingleProduct, above, beneath
-from skdam._math import SINGLE_ROUNDOFF, UNIT_ROUNDOFF, Points
+from skdam._math import UNIT_ROUNDOFF
 from skdam.kernels import KERNELS
-
-every_back_end = pytest.mark.parametrize("algorithm", BACK_ENDS)
-
-
-def search_of(X, radius, weights=None):
-    return Search(Points.measured(X, radius), np.ones(len(X)) if weights is None else weights)
 
 
 @pytest.fixture(name="X")
 def gaussians():
     return np.random.default_rng(0).normal(size=(1500, 12))
-
-
-def squares(X, Y):
-    return ((X[:, None] - Y) ** 2).sum(axis=2)
-
-
-def recorded(monkeypatch, owner, name):
-    """Let a method note its arguments, and do what it does."""
-    calls, method = [], getattr(owner, name)
-
-    def noting(*args, **kwargs):
-        calls.append(SimpleNamespace(args=args, **kwargs))
-        return method(*args, **kwargs)
-
-    monkeypatch.setattr(owner, name, noting)
-    return calls
-
-
-# Pairs
-
-
-def test_no_runs_join_to_no_pairs():
-    query, point, squared = joined([])
-    assert [part.shape for part in (query, point, squared)] == [(0,)] * 3
-    assert query.dtype == point.dtype == np.intp
-    assert squared.dtype == np.float64
-
-
-def test_runs_of_pairs_are_joined_up_to_a_batch(monkeypatch):
-    monkeypatch.setattr("skdam._active._proposer._BATCH", 4)
-    runs = [(np.arange(n), np.arange(n), np.zeros(n)) for n in (3, 1, 2, 5, 1)]
-    assert [len(query) for query, _, _ in _batches(runs)] == [4, 7, 1]
-    assert list(_batches([])) == []
-
-
-@every_back_end
-def test_sets_are_marked_in_the_order_of_the_queries(X, algorithm):
-    search, near = search_of(X, 3.0), squares(X[::5], X) < 9.0
-    np.testing.assert_array_equal(search.marked(X[::5], algorithm).toarray(), near)
-    wider = search.marked(X[::5], algorithm, 1.2).toarray()
-    np.testing.assert_array_equal(wider, squares(X[::5], X) < 3.6**2)
-
-
-@every_back_end
-def test_a_rough_distance_is_on_the_right_side_of_both_reaches(X, algorithm):
-    search, within, seen = search_of(X, 3.0), squares(X[:300], X) < 9.0, np.zeros((300, 1500), bool)
-    for rows, sets in search.sets(X[:300], algorithm, 1.25, "members", within=1.0):
-        place = rows[sets.query], sets.indices
-        seen[place] = True
-        np.testing.assert_array_equal(sets.u < 1.0, within[place])
-        assert (sets.u < 1.25**2).all()
-    np.testing.assert_array_equal(seen, squares(X[:300], X) < 3.75**2)
-
-
-@every_back_end
-def test_sides_of_pairs_are_found_a_few_at_a_time(X, algorithm, monkeypatch):
-    monkeypatch.setattr("skdam._active._refine._LISTED", 4500)  # three rows
-    search = search_of(X, 3.0)
-    limits = search.limit(1.25), search.limit(1.0)
-    queries, found = search.points.lift(X[:50]), np.full((50, 1500), np.inf)
-    for query, point, squared in search.index(algorithm).found(
-        queries, limits[0], Sides(limits, search.bounds)
-    ):
-        found[query, point] = squared
-    exact = squares(X[:50], X) * search.points.scale**2
-    for limit in limits:
-        np.testing.assert_array_equal(found < limit, exact < limit)
-
-
-@pytest.mark.parametrize("algorithm", ["gemm", "refine"])
-def test_nearly_all_members_are_decided_without_differences(X, algorithm, monkeypatch):
-    search, calls = search_of(X, 4.0), recorded(monkeypatch, Points, "direct")
-    n_members = search.marked(X[:300], algorithm).nnz
-    assert sum(len(call.args[2]) for call in calls) <= 10
-    assert n_members > 10_000
-
-
-def test_what_is_marked_at_a_time_fits_working_memory(X, monkeypatch):
-    refine, limit = (search := search_of(X, 3.0)).index("refine"), search.limit(1.0)
-    calls = recorded(monkeypatch, refine, "_below")
-    with config_context(working_memory=1):
-        list(refine.found(search.points.lift(X), limit, Sides((limit,), search.bounds)))
-    sizes = [len(call.args[0]) for call in calls]
-    assert sum(sizes) == 1500
-    assert max(sizes) * 1500 * refine_module._PAIR <= 2**20
-
-
-def test_a_block_with_too_many_entries_is_halved(monkeypatch):
-    X = np.random.default_rng(0).normal(size=(1100, 2))
-    monkeypatch.setattr(Search, "most", 2100)  # fewer than two sets of all points
-    for algorithm in ("gemm", "tree"):
-        blocks = list(search_of(X, 100.0).sets(X[:5], algorithm))
-        assert [len(rows) for rows, _ in blocks] == [1] * 5
-        assert member_lists(iter(blocks), 5) == [list(range(1100))] * 5
-
-
-# Single precision
-
-
-@pytest.mark.parametrize("slack", [0.0, 1e-4])
-def test_a_product_in_single_precision_is_below_and_little_so(X, slack):
-    z, lengths = X - 0.5, ((X - 0.5) ** 2).sum(axis=1)
-    product, exact = SingleProduct(z, lengths, slack), squares(z[:100], z)
-    ((start, lower),) = product.tiles(product.lift(z[:100], lengths[:100]), slice(0, 200))
-    both = lengths[:100, None] + lengths[:200]
-    excess = product.excess(both)
-    np.testing.assert_allclose(excess / both, 4 * (3 * 14 + 16) * SINGLE_ROUNDOFF + 2 * slack)
-    assert (start, lower.shape) == (0, (100, 200))
-    assert (lower <= exact[:, :200]).all()
-    assert (exact[:, :200] <= lower + excess).all()
-
-
-def test_limits_are_rounded_outwards_wherever_they_fall_between_floats():
-    for limit in np.random.default_rng(0).uniform(0.5, 5.0, 200):
-        assert float(beneath(limit)) < limit < float(above(limit))
 
 
 # Leaves and groups of queries
@@ -352,87 +224,3 @@ def test_the_choice_is_made_for_what_is_asked(X, monkeypatch):
     search.choose(X[:300], 1.5, "members")
     asked = [call.args[1:] for index in costs for call in index]
     assert set(asked) == {(search.limit(1.5), "members")}
-
-
-# Lists
-
-
-@pytest.fixture
-def lists(X, monkeypatch):
-    monkeypatch.setattr("skdam._active._lists._WORTH", np.inf)
-    return Lists(search_of(X, 2.0), "gemm", 60)
-
-
-def asked(lists, rows, X):
-    """Return what sets of some rows are, as (indices, u) of each."""
-    answers = {}
-    for part, sets in lists.sets(rows, X):
-        cuts = sets.indptr[1:-1]
-        pairs = zip(np.split(sets.indices, cuts), np.split(sets.u, cuts), strict=True)
-        answers |= dict(zip(part.tolist(), pairs, strict=True))
-    return [answers[i] for i in range(len(rows))]
-
-
-def test_distances_looked_up_on_lists_are_those_of_differences(lists, X):
-    rows = np.arange(60)
-    asked(lists, rows, X[:60])
-    for x, (indices, u) in zip(X[:60] + 0.01, asked(lists, rows, X[:60] + 0.01), strict=True):
-        points, query = lists.search.points, lists.search.points.lift(x[None])
-        exact = points.direct(query, np.zeros_like(indices), indices) / points.radius_squared
-        np.testing.assert_array_equal(u, exact)
-
-
-def test_lists_of_rows_in_use_are_kept_and_others_go(lists, X):
-    asked(lists, np.arange(60), X[:60])
-    state = np.append(X[:30], X[30:40] + 0.5, axis=0)
-    asked(lists, np.arange(40), state)  # some stay where they are, some jump, some are at rest
-    held = lists._skin >= 0
-    assert held.tolist() == [True] * 40 + [False] * 20
-    near = squares(state, X) <= (2.0 * (1.0 + lists._skin[:40, None])) ** 2
-    for i in range(40):
-        one = lists._pool[lists._first[i] : lists._first[i] + lists._length[i]]
-        assert one.tolist() == np.flatnonzero(near[i]).tolist()
-    assert len(lists._pool) == near.sum()
-    np.testing.assert_array_equal(lists._anchor[:40], state)
-
-
-def test_skins_follow_the_last_step(lists, X):
-    row, state, step = np.array([5]), X[5:6], np.eye(12)[:1] * 2.0
-    for moved, skin in ((0.0, 0.15), (0.19, 0.2), (0.01, 0.2), (0.021, 0.2), (0.4, 0.2)):
-        state = state + moved * step
-        asked(lists, row, state)
-        assert lists._skin[5] == pytest.approx(skin)
-        np.testing.assert_array_equal(lists._last[row], state)
-    lists._skin[5] = -1.0
-    asked(lists, row, state + 0.02 * step)
-    assert lists._skin[5] == pytest.approx(0.08)
-
-
-def test_a_search_is_priced_by_row(lists, X):
-    asked(lists, np.arange(40), X[:40])
-    cost = lists.search.index("gemm").cost(X[:40], lists.search.limit(1.0), "distances")
-    assert lists._searching == cost / 40
-
-
-def test_entries_of_lists_are_looked_at_a_few_at_a_time(lists, X, monkeypatch):
-    rows = np.arange(60)
-    whole = asked(lists, rows, X[:60])
-    most = lists._length.sum() // 5
-    monkeypatch.setattr("skdam._active._lists._BATCH", most)
-    parts = [part for part, _ in lists.sets(rows, X[:60])]
-    assert np.concatenate(parts).tolist() == list(range(60))
-    lengths = [lists._length[part].sum() for part in parts]
-    assert max(lengths) < most + 2 * lists._length.max()
-    assert 5 <= len(parts) <= 6
-    for one, other in zip(asked(lists, rows, X[:60]), whole, strict=True):
-        np.testing.assert_array_equal(one[0], other[0])
-
-
-def test_rows_inside_the_rim_by_less_than_a_rounding_stay_inside(lists):
-    rows, radius = np.array([[3.0, 4.0], [50.0, 0.0]]), np.nextafter(5.0, 9.0)
-    for task in ("distances", "members"):
-        for algorithm in BACK_ENDS:
-            rim = Lists(search_of(rows, radius), algorithm, 1, task=task)
-            for _ in range(2):
-                ((indices, _),) = asked(rim, np.array([0]), np.zeros((1, 2)))
-                assert indices.tolist() == [0]
