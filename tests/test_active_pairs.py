@@ -6,7 +6,7 @@ from cases import member_lists
 from searches import recorded, search_of, squares
 from sklearn import config_context
 
-from skdam._active import BACK_ENDS, Lists, Search
+from skdam._active import BACK_ENDS, ActiveSets, Lists, Search
 from skdam._active import _refine as refine_module
 from skdam._active._proposer import _batches
 from skdam._active._rough import Sides
@@ -34,8 +34,8 @@ def test_no_runs_join_to_no_pairs():
 
 def test_runs_of_pairs_are_joined_up_to_a_batch(monkeypatch):
     monkeypatch.setattr("skdam._active._proposer._BATCH", 4)
-    runs = [(np.arange(n), np.arange(n), np.zeros(n)) for n in (3, 1, 2, 5, 1)]
-    assert [len(query) for query, _, _ in _batches(runs)] == [4, 7, 1]
+    runs = [(np.arange(n), np.arange(n), np.zeros(n)) for n in (3, 1, 2, 5, 3, 1, 1)]
+    assert [len(query) for query, _, _ in _batches(runs)] == [4, 7, 4, 1]
     assert list(_batches([])) == []
 
 
@@ -100,7 +100,52 @@ def test_a_block_with_too_many_entries_is_halved(monkeypatch):
         assert member_lists(iter(blocks), 5) == [list(range(1100))] * 5
 
 
+@pytest.mark.parametrize(("algorithm", "bounded"), [("cells", False), ("pca", True)])
+def test_only_pairs_found_in_few_dimensions_are_bounded_twice(X, algorithm, bounded, monkeypatch):
+    search = search_of(X, 3.0)
+    calls = recorded(monkeypatch, search, "bounds")
+    near = squares(X[:100], X) < 9.0
+    np.testing.assert_array_equal(search.marked(X[:100], algorithm).toarray(), near)
+    assert bool(calls) == bounded
+
+
+def test_a_bound_on_the_rim_does_not_put_a_pair_inside():
+    lower, upper = np.array([0.5, 0.5, 1.5]), np.array([1.0, 0.9, 2.0])
+    assert Sides((1.0,)).undecided(lower, upper).tolist() == [0]
+
+
+@pytest.mark.parametrize(("gathered", "step"), [(1, 1), (14 * 3, 3)])
+def test_each_pair_is_multiplied_once_and_a_few_at_a_time(X, gathered, step, monkeypatch):
+    monkeypatch.setattr(refine_module, "_GATHERED", gathered)
+    refine, indptr = search_of(X, 2.0).index("refine"), np.array([0, 5, 5, 7])
+    point = np.array([3, 700, 8, 1499, 0, 8, 2])
+    calls = recorded(monkeypatch, np, "dot")
+    lower, upper = refine.bounds(refine.points.lift(X[:3]), indptr, point)
+    sizes = [len(call.args[0]) for call in calls]
+    exact = squares(X[:3], X)[np.repeat([0, 1, 2], np.diff(indptr)), point] / 4.0
+    assert (sum(sizes), max(sizes)) == (7, step)
+    assert ((lower <= exact) & (exact <= upper)).all()
+
+
 # Single precision
+
+
+@every_back_end
+@pytest.mark.parametrize("length", [2.0**-6, 2.0**6])
+def test_pairs_too_near_the_rim_for_single_precision_are_told_apart(algorithm, length):
+    rim, middle = np.zeros((4, 8)), np.zeros((4, 8))
+    rim[:, 0] = length * np.array([1.0 - 1e-9, 1.0 + 1e-9, 1e-9 - 1.0, -1.0 - 1e-9])
+    for rows, queries in ((rim, middle), (middle, rim)):
+        marked = search_of(rows, 1.0).at(length).marked(queries, algorithm)
+        np.testing.assert_array_equal(marked.toarray(), squares(queries, rows) < length**2)
+
+
+def test_a_tile_is_no_wider_than_the_rows_asked_for(X):
+    product = SingleProduct(X, (X**2).sum(axis=1))
+    lifted, rows = product.lift(X[:20], (X[:20] ** 2).sum(axis=1)), slice(900, 905)
+    assert product._shape(lifted, rows) == (20, 5)
+    ((start, lower),) = product.tiles(lifted, rows)
+    assert (start, lower.shape) == (900, (20, 5))
 
 
 @pytest.mark.parametrize("slack", [0.0, 1e-4])
@@ -203,3 +248,95 @@ def test_rows_inside_the_rim_by_less_than_a_rounding_stay_inside(lists):
             for _ in range(2):
                 ((indices, _),) = asked(rim, np.array([0]), np.zeros((1, 2)))
                 assert indices.tolist() == [0]
+
+
+def test_moves_are_measured_in_radii_that_are_no_powers_of_two(X):
+    lists, step = Lists(search_of(X, 3.0), "gemm", 4), np.eye(12)[:4] * [[0.3], [0.6], [3.0], [9.0]]
+    np.testing.assert_allclose(lists._moved(X[:4] + step, X[:4]), [0.1, 0.2, 1.0, 3.0], rtol=1e-10)
+
+
+def test_a_list_lasts_up_to_the_very_width_of_its_skin(lists, X):
+    row, state = np.array([0]), X[:1] + 0.01
+    asked(lists, row, X[:1])
+    lists._skin[0] = lists._moved(state, X[:1]).item()
+    asked(lists, row, state)
+    np.testing.assert_array_equal(lists._anchor[0], X[0])  # no search put another there
+    lists._skin[0] = np.nextafter(lists._skin[0], 0.0)
+    asked(lists, row, state)
+    np.testing.assert_array_equal(lists._anchor[row], state)
+
+
+def test_lists_are_kept_as_long_as_their_entries_fit(lists, X, monkeypatch):
+    n_entries = (squares(X[:60], X) <= 2.3**2).sum(axis=1)
+    for most, n_kept in ((n_entries.sum(), 60), (n_entries.sum() - 1, 59)):
+        monkeypatch.setattr(Search, "most", most)
+        some = Lists(lists.search, "gemm", 60)
+        asked(some, np.arange(60), X[:60])
+        assert (some._skin >= 0).tolist() == [True] * n_kept + [False] * (60 - n_kept)
+        assert len(some._pool) == n_entries[:n_kept].sum()
+
+
+def test_entries_of_lists_that_last_take_room_from_new_ones(lists, X, monkeypatch):
+    asked(lists, np.arange(60), X[:60])
+    state = np.append(X[:30], X[100:130], axis=0)
+    lasting = (squares(X[:30], X) <= 2.3**2).sum()
+    new = (squares(X[100:130], X) <= 2.4**2).sum()
+    monkeypatch.setattr(Search, "most", lasting + new - 1)
+    asked(lists, np.arange(60), state)
+    assert (lists._skin >= 0).tolist() == [True] * 59 + [False]
+
+
+def test_skins_that_make_lists_too_long_are_given_up_and_narrower_ones_tried(X):
+    longer, members = ((squares(X[:60], X) <= r**2).sum() / 60 for r in (2.3, 2.0))
+    for share, worth in ((1.0 + 1e-9, True), (1.0 - 1e-9, False)):
+        lists = Lists(search_of(X, 2.0), "gemm", 60)
+        lists._searching = share * longer * (40.0 + 2.0 * 12) / 0.6
+        asked(lists, np.arange(60), X[:60])
+        assert lists._members == members
+        assert (lists._skin >= 0).tolist() == [worth] * 60
+        widths = [lists._next_skin(np.array([step])) for step in (0.076 / 4, 0.074 / 4)]
+        assert widths == pytest.approx([0.076 if worth else 0.0, 0.074])
+
+
+def test_members_are_counted_by_row_where_no_list_is_made(lists, X):
+    lists._too_wide = 0.0
+    asked(lists, np.arange(60), X[:60])
+    assert not len(lists._pool)
+    assert lists._members == (squares(X[:60], X) < 4.0).sum() / 60
+
+
+def test_lists_of_members_are_made_and_priced_without_distances(X, monkeypatch):
+    monkeypatch.setattr("skdam._active._lists._WORTH", np.inf)
+    lists = Lists(search_of(X, 4.0), "refine", 300, task="members")
+    calls = recorded(monkeypatch, Points, "direct")
+    asked(lists, np.arange(300), X[:300])
+    assert len(lists._pool) > 10_000
+    assert sum(len(call.args[2]) for call in calls) <= 100
+    cost = lists.search.index("refine").cost(X[:300], lists.search.limit(1.0), "members")
+    assert lists._searching == cost / 300
+
+
+def test_lists_choose_for_what_they_are_asked(X, monkeypatch):
+    lists = Lists(search_of(X, 2.0), "auto", 60, 1.5, "members")
+    calls = recorded(monkeypatch, lists.search, "choose")
+    asked(lists, np.arange(60), X[:60])
+    assert [call.args[1:] for call in calls] == [(1.5, "members")]
+    assert lists.algorithm == "gemm"
+
+
+def test_what_a_skin_adds_is_left_out_to_the_last_digit():
+    rows = np.array([[4.0], [np.nextafter(4.0, 0.0)], [3.9], [-4.1]])
+    u = 16.0 * np.array([1.0 - 5e-12, 1.0 + 5e-12, 0.950625, 1.050625])  # the first two are rough
+    near = ActiveSets(np.array([0, 4]), np.arange(4), u)
+    sets = Lists(search_of(rows, 1.0), "gemm", 1, reach=4.0)._within(np.zeros((1, 1)), near)
+    assert sets.indices.tolist() == [1, 2]
+
+
+def test_runs_of_lists_end_where_a_batch_is_full(lists, X, monkeypatch):
+    rows = np.arange(60)
+    asked(lists, rows, X[:60])
+    monkeypatch.setattr("skdam._active._lists._BATCH", 40)
+    parts = [part for part, _ in lists.sets(rows, X[:60])]
+    assert np.concatenate(parts).tolist() == rows.tolist()
+    assert max(lists._length[part[1:]].sum() for part in parts) < 40
+    assert len(parts) <= lists._length.sum() // 40 + 1
