@@ -1,17 +1,20 @@
 """The parts of the radius search, one by one: how each arranges points, and what it costs."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from searches import recorded, search_of, squares
 
-from skdam._active import BACK_ENDS, Search
+from skdam._active import Search
 from skdam._active import _cells as cells_module
 from skdam._active import _index as prices
-from skdam._active import _refine as refine_module
+from skdam._active import _pca as pca_module
 from skdam._active import _tree as tree_module
 from skdam._active._index import nanoseconds
 from skdam._active._leaves import LeafSums
 from skdam._active._pca import _price
+from skdam._active._tree import near_together
 from skdam._math import UNIT_ROUNDOFF
 from skdam.kernels import KERNELS
 
@@ -118,6 +121,71 @@ def test_sums_of_a_leaf_are_taken_from_the_middle_of_its_box(tree):
         assert parts.second[i] == pytest.approx(weights @ (z**2).sum(axis=1), rel=1e-12)
 
 
+@pytest.mark.parametrize(("n", "sizes"), [(256, [64] * 4), (250, [61, 63, 63, 63]), (64, [64])])
+def test_queries_are_split_into_quarters_down_to_groups(tree, n, sizes, monkeypatch):
+    monkeypatch.setattr(tree_module, "_MANY", np.inf)
+    parts = list(tree._parts(np.zeros((n, 2)), 1.0, closed=False))
+    assert sorted(rows.stop - rows.start for rows, _, _ in parts) == sizes
+
+
+@pytest.mark.parametrize(("many", "sizes"), [(64 * 400, [64]), (64 * 400 - 1, [16] * 4)])
+def test_groups_with_too_many_pairs_are_split_further(tree, many, sizes, monkeypatch):
+    monkeypatch.setattr(tree_module, "_MANY", many)
+    parts = list(tree._parts(np.zeros((64, 2)), 1e6, closed=False))
+    assert [rows.stop - rows.start for rows, _, _ in parts] == sizes
+
+
+def test_runs_of_queries_end_where_a_batch_of_pairs_is_full(tree, monkeypatch):
+    monkeypatch.setattr(tree_module, "_BATCH", 500)
+    queries, limit = tree.points.lift(tree.points.rows[:200]), tree.points.radius_squared
+    reached = tree._reach(queries, limit)[:2]
+    monkeypatch.setattr(tree_module, "_FEW", 200 * 400)
+    assert [len(part) for part in tree._listable(*reached)] == [200]
+    monkeypatch.setattr(tree_module, "_FEW", 200 * 400 - 1)
+    counts = np.count_nonzero(squares(queries.rows, tree.points.rows) < 0.49, axis=1)
+    parts = tree._listable(*reached)
+    assert max(counts[part[1:]].sum() for part in parts) < 500
+    assert len(parts) <= counts.sum() // 500 + 1
+
+
+def test_groups_of_an_order_are_near_each_other():
+    line = np.random.default_rng(0).permutation(256.0 + np.arange(256))
+    groups = line[near_together(line[:, None])].reshape(32, 8)
+    assert np.ptp(groups, axis=1).tolist() == [7.0] * 32
+
+
+def test_leaves_are_filled_up_with_points_of_no_weight_infinitely_far():
+    leaves = search_of(np.random.default_rng(0).normal(size=(81, 2)), 1.0).index("tree").leaves
+    missing = np.arange(leaves.sizes.max()) >= leaves.sizes[:, None]
+    assert missing.sum() == 1
+    values = (leaves.point, leaves.weight, *leaves.axes)
+    assert [value[missing].item() for value in values] == [0, 0.0, np.inf, np.inf]
+
+
+def test_boxes_are_as_far_as_their_nearest_and_farthest_corners():
+    leaves = search_of(np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]), 1.0).index("tree").leaves
+    gap, span = leaves.boxes(np.array([[4.0, 5.0, 0.5]]), np.arange(1))
+    assert (gap.tolist(), span.tolist()) == ([9.0 + 16.0], [16.0 + 25.0 + 0.25])
+
+
+def test_a_leaf_within_reach_by_less_than_roundings_is_looked_at():
+    tree = search_of(np.array([[-1.0], [1.0]]), 1.0).index("tree")
+
+    def reached(x, limit):
+        near, inside = tree._reached(np.array([[x]]), np.arange(1), limit, closed=True)
+        return near.tolist(), inside.tolist()
+
+    assert reached(3.0, 4.0 * (1.0 - 2.0**-41)) == ([0], [])
+    assert reached(3.0, 4.0 * (1.0 - 2.0**-39)) == ([], [])
+    assert reached(0.0, 1.0 + 2.0**-41) == ([0], [])
+    assert reached(0.0, 1.0 + 2.0**-39) == ([], [0])
+
+
+def test_a_point_is_relevant_to_itself():
+    ((point, squared),) = search_of(np.zeros((1, 2)), 1.0).tree.relevant(np.zeros((1, 2)), 1, 0)
+    assert (point.tolist(), squared.tolist()) == ([0], [[0.0]])
+
+
 # Cells and principal axes
 
 
@@ -131,6 +199,46 @@ def test_cells_reach_to_their_farthest_points_and_are_always_the_same(X):
     np.testing.assert_array_equal(own, distance.argmin(axis=1))
     farthest = [distance[own == i, i].max(initial=0.0) for i in range(len(cells.centres))]
     np.testing.assert_allclose(cells.radius, farthest, rtol=1e-14)
+
+
+def test_centres_come_to_rest_in_the_middle_of_their_points():
+    for z in permutations([0.0, 100.0, 101.0, 300.0]):
+        centres = cells_module._k_means(np.array(z)[:, None], 3)
+        assert sorted(centres.ravel().tolist()) == [0.0, 100.5, 300.0]
+    centres = cells_module._centres(np.array([[0.0], [10.0], [1.0], [12.0]]))
+    assert sorted(centres.ravel().tolist()) == [0.5, 11.0]
+
+
+def test_a_centre_that_nobody_is_near_stays():
+    assert cells_module._k_means(np.full((6, 1), 5.0), 2).tolist() == [[5.0]] * 2
+
+
+@pytest.mark.parametrize(("share", "n_cells"), [(3.0, 1), (4.5, 2)])
+def test_one_cell_is_made_where_distances_might_overflow(share, n_cells):
+    """Of two points of length r the distance may be 2r, of which the square is 4 r^2."""
+    z = (np.finfo(np.float64).max / share / 4.0) ** 0.5 * np.array([[1.0], [-1.0], [-1.0], [1.0]])
+    centres = cells_module._centres(z)
+    assert len(centres) == n_cells
+    np.testing.assert_array_equal(np.unique(centres), np.unique(z) if n_cells == 2 else [0.0])
+
+
+def test_cells_are_visited_as_far_as_the_lengths_of_query_and_centre_may_round():
+    cells = search_of(np.array([[-1.0], [1.0]]), 1.0).index("cells")
+    cells.centres, cells.radius = np.array([[0.0], [1e6]]), np.zeros(2)
+
+    def visited(x):
+        return cells._visits(cells.points.lift(np.array([[x]])), 1.0)[0].tolist()
+
+    assert visited(1.0 + 1.5e-6) == [True, False]
+    assert visited(1.0 + 2.5e-6) == [False, False]
+    assert visited(1e6 - 2.9) == [False, True]
+    assert visited(1e6 - 3.1) == [False, False]
+
+
+def test_cells_are_visited_at_radii_far_below_their_unit():
+    rows = np.repeat([[0.0, 0.0, 0.0], [5.0, 0.0, 0.0]], 2, axis=0)
+    near = search_of(rows, 1.0).at(0.01).marked(rows[:1] + 0.004, "cells")
+    assert near.toarray().tolist() == [[True, True, False, False]]
 
 
 def test_a_cell_without_a_length_reaches_everywhere():
@@ -161,66 +269,45 @@ def test_axes_are_charged_for_what_they_propose(X):
     assert _price(3.0, known, few, axes) == pytest.approx(product + direct * share, rel=1e-3)
 
 
-# Costs
+def test_axes_are_those_of_every_row_while_these_are_few():
+    rows = np.zeros((1000, 40))
+    normal = np.random.default_rng(0).normal(size=(500, 8)) * 20.0
+    rows[::2, :4], rows[1::2, 4:8] = normal[:, :4], normal[:, 4:]
+    axes = search_of(rows, 9.0).index("pca").axes
+    assert axes.shape == (40, 8)
+    np.testing.assert_allclose(np.abs(axes[8:]), 0.0, atol=1e-12)
 
 
-@pytest.mark.parametrize("task", ["distances", "members"])
-@pytest.mark.parametrize("algorithm", ["refine", "cells", "pca", "gemm"])
-def test_a_cost_starts_at_the_floor_and_ends_where_all_pairs_are_near(X, algorithm, task):
-    search = search_of(X, 3.0)
-    index, far, n = search.index(algorithm), np.full((40, 12), 1e3), 40
-    marking = refine_module._MARK * 1500 if (algorithm, task) == ("refine", "members") else 0.0
-    least = n * (index.floor() + marking)
-    assert index.cost(far, search.limit(1.0), task) == pytest.approx(least, rel=1e-12)
-    look = 30.0 if algorithm == "gemm" else index.price(task)
-    most = least + n * 1500 * look
-    if algorithm == "cells":
-        most += n * (1500 * nanoseconds(prices.SINGLE, 12) + len(index.centres) * 120.0)
-    assert index.cost(X[:40], search.limit(100.0), task) == pytest.approx(most, rel=1e-12)
+def test_axes_are_those_of_some_rows_where_there_are_many(monkeypatch):
+    monkeypatch.setattr(pca_module, "_FITTED", 100)
+    rows, rng = np.zeros((1500, 12)), np.random.default_rng(0)
+    rows[:, 4:8], rows[::15] = rng.normal(size=(1500, 4)), 0.0
+    rows[::15, :4] = rng.normal(size=(100, 4))
+    axes = search_of(rows, 1.0).index("pca").axes
+    np.testing.assert_allclose(np.linalg.norm(axes[:4, :4]) ** 2, 4.0, rtol=1e-12)
 
 
-def test_members_are_cheaper_than_distances_and_more_features_dearer(X):
-    wide = np.append(X, X, axis=1)
-    for algorithm in ("refine", "cells"):
-        index = search_of(X, 3.0).index(algorithm)
-        assert index.price("members") < index.price("distances")
-    flat, wider = (search_of(Y, 3.0).index("pca") for Y in (X, wide))
-    for task in ("members", "distances"):
-        assert flat.width < 12
-        assert flat.price(task) < wider.price(task)
+@pytest.mark.parametrize(("n", "n_points", "n_queries"), [(100, 100, 100), (1500, 1500, 66)])
+def test_axes_are_tried_on_every_point_while_these_are_few(X, n, n_points, n_queries, monkeypatch):
+    calls = recorded(monkeypatch, pca_module, "_price")
+    search_of(X[:n], 3.0).index("pca")
+    sizes = {tuple(len(rows) for rows, _ in call.args[1:3]) for call in calls}
+    assert sizes == {(n_points, n_queries)}
 
 
-def test_listing_from_a_tree_costs_by_row_and_entry(tree):
-    Y, limit = tree.points.rows[:1], tree.points.radius_squared
-    entries = np.count_nonzero(squares(Y, tree.points.rows) < 0.49)
-    cost = tree_module._ROW + entries * tree_module._LISTED
-    for task in ("distances", "members"):
-        assert tree.cost(np.repeat(Y, 300, axis=0), limit, task) == pytest.approx(300 * cost)
-
-
-@pytest.mark.parametrize(("many", "group"), [(np.inf, 64), (0, 4)])
-@pytest.mark.parametrize("n", [512, 640])
-def test_adding_up_in_a_tree_costs_by_group_and_pair(tree, n, many, group, monkeypatch):
-    monkeypatch.setattr(tree_module, "_MANY", many)
-    Y, limit = np.zeros((n, 2)), tree.points.radius_squared
-    gap, span = tree.leaves.boxes(Y, np.arange(len(tree.leaves.sizes)))
-    partly = tree.leaves.sizes[(gap <= limit) & (span >= limit)].sum()
-    cost = tree_module._PART / group + partly * tree_module._PAIR
-    assert partly
-    assert tree.cost(Y, limit, "sums") == pytest.approx(n * cost, rel=1e-12)
-
-
-def test_the_choice_is_made_for_what_is_asked(X, monkeypatch):
-    search = search_of(X, 3.0)
-    calls = recorded(monkeypatch, search, "choose")
-    list(search.sets(X[:300], "auto", 1.25, "members"))
-    list(search.sets(X[:300]))
-    total = search.totals(X[:300], KERNELS["epanechnikov"])
-    assert [call.args[1:] for call in calls[:2]] == [(1.25, "members"), (1.0, "distances")]
-    assert calls[2].task == "sums"
-    depth = np.maximum(1.0 - squares(X[:300], X) / 9.0, 0.0)
-    np.testing.assert_allclose(total, depth.sum(axis=1), rtol=1e-11)
-    costs = [recorded(monkeypatch, search.index(name), "cost") for name in BACK_ENDS]
-    search.choose(X[:300], 1.5, "members")
-    asked = [call.args[1:] for index in costs for call in index]
-    assert set(asked) == {(search.limit(1.5), "members")}
+@pytest.mark.parametrize("algorithm", ["refine", "cells", "pca"])
+def test_an_excess_is_that_of_single_precision_and_of_what_axes_leave(X, algorithm):
+    index, Y = search_of(X, 3.0).index(algorithm), X[:50] * np.linspace(0.1, 20.0, 50)[:, None]
+    queries, pair = index.points.lift(Y), np.arange(50)
+    x, y = ((rows - index.points.centre) / 2.0 for rows in (Y, X[100:150]))
+    both, share = (x**2).sum(axis=1) + (y**2).sum(axis=1), 4 * (3 * 14 + 16) * 2.0**-24
+    rest = np.zeros(50)
+    if algorithm == "pca":
+        left = ((z**2).sum(axis=1) - ((z @ index.axes) ** 2).sum(axis=1) for z in (x, y))
+        rest = 4.0 * np.sqrt(next(left) * next(left))
+        length = index.width + 3  # the rest's, and two of the lift
+        slack = 8.0 * (4.0 * (12 + 8) * UNIT_ROUNDOFF) ** 0.5
+        share = 4 * (3 * length + 16) * 2.0**-24 + 2.0 * slack
+        assert 1.0 - index.product.shrunk == pytest.approx(share / 2.0, rel=1e-9)
+    excess = index.excess(queries, index.lift(queries), pair, pair + 100)
+    np.testing.assert_allclose(excess, share * both + rest, rtol=1e-6)
