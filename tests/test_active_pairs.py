@@ -42,7 +42,9 @@ def test_runs_of_pairs_are_joined_up_to_a_batch(monkeypatch):
 @every_back_end
 def test_sets_are_marked_in_the_order_of_the_queries(X, algorithm):
     search, near = search_of(X, 3.0), squares(X[::5], X) < 9.0
-    np.testing.assert_array_equal(search.marked(X[::5], algorithm).toarray(), near)
+    marked = search.marked(X[::5], algorithm)
+    assert marked.dtype == bool
+    np.testing.assert_array_equal(marked.toarray(), near)
     wider = search.marked(X[::5], algorithm, 1.2).toarray()
     np.testing.assert_array_equal(wider, squares(X[::5], X) < 3.6**2)
 
@@ -84,11 +86,24 @@ def test_nearly_all_members_are_decided_without_differences(X, algorithm, monkey
 def test_what_is_marked_at_a_time_fits_working_memory(X, monkeypatch):
     refine, limit = (search := search_of(X, 3.0)).index("refine"), search.limit(1.0)
     calls = recorded(monkeypatch, refine, "_below")
+    queries, sides = search.points.lift(X), Sides((limit,), search.bounds)
     with config_context(working_memory=1):
-        list(refine.found(search.points.lift(X), limit, Sides((limit,), search.bounds)))
+        list(refine.found(queries, limit, sides))
     sizes = [len(call.args[0]) for call in calls]
     assert sum(sizes) == 1500
     assert max(sizes) * 1500 * refine_module._PAIR <= 2**20
+    list(refine.found(queries, limit, sides))
+    assert len(calls[-1].args[0]) == 1500  # all at once where there is room
+
+
+def test_members_are_read_off_by_rows_without_empty_runs(X, monkeypatch):
+    monkeypatch.setattr(refine_module, "_LISTED", 1500 * 100)
+    refine, limit = (search := search_of(X, 3.0)).index("refine"), search.limit(1.0)
+    with config_context(working_memory=1):
+        found = refine.found(search.points.lift(X), limit, Sides((limit,), search.bounds))
+        runs = [np.unique(query) for query, _, _ in found]
+    assert np.concatenate(runs).tolist() == list(range(1500))
+    assert 1 <= min(map(len, runs)) <= max(map(len, runs)) <= 100
 
 
 def test_a_block_with_too_many_entries_is_halved(monkeypatch):
@@ -145,7 +160,7 @@ def test_a_tile_is_no_wider_than_the_rows_asked_for(X):
     lifted, rows = product.lift(X[:20], (X[:20] ** 2).sum(axis=1)), slice(900, 905)
     assert product._shape(lifted, rows) == (20, 5)
     ((start, lower),) = product.tiles(lifted, rows)
-    assert (start, lower.shape) == (900, (20, 5))
+    assert (start, lower.shape, lower.dtype) == (900, (20, 5), np.float32)
 
 
 @pytest.mark.parametrize("slack", [0.0, 1e-4])
@@ -298,9 +313,11 @@ def test_skins_that_make_lists_too_long_are_given_up_and_narrower_ones_tried(X):
         assert widths == pytest.approx([0.076 if worth else 0.0, 0.074])
 
 
-def test_members_are_counted_by_row_where_no_list_is_made(lists, X):
+def test_members_are_counted_by_row_where_no_list_is_made(lists, X, monkeypatch):
     lists._too_wide = 0.0
+    calls = recorded(monkeypatch, lists.search.index("gemm"), "found")
     asked(lists, np.arange(60), X[:60])
+    assert [len(call.args[2].limits) for call in calls[1:]] == [1]  # the first tells the price
     assert not len(lists._pool)
     assert lists._members == (squares(X[:60], X) < 4.0).sum() / 60
 
@@ -340,3 +357,10 @@ def test_runs_of_lists_end_where_a_batch_is_full(lists, X, monkeypatch):
     assert np.concatenate(parts).tolist() == rows.tolist()
     assert max(lists._length[part[1:]].sum() for part in parts) < 40
     assert len(parts) <= lists._length.sum() // 40 + 1
+
+
+def test_lists_that_cost_just_the_share_of_a_search_are_kept(lists, monkeypatch):
+    monkeypatch.setattr("skdam._active._lists._WORTH", 0.5)
+    lists._searching = 2.0 * 10.0 * (40.0 + 2.0 * 12)
+    assert not lists._too_long(10.0)
+    assert lists._too_long(np.nextafter(10.0, 11.0))

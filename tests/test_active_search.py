@@ -38,6 +38,7 @@ def test_every_query_costs_a_product_and_every_pair_its_price(X):
     assert cells.floor() == pytest.approx(len(cells.centres) * (0.37 + 0.0195 * 12))
     assert pca.floor() == pytest.approx(1500 * (0.37 + 0.0195 * pca.width))
     assert gemm.floor() == pytest.approx(1500 * (0.8 + 0.0405 * 12))
+    assert search.index("tree").floor() == 0.0
     assert [index.price("distances") for index in (refine, cells, pca)] == [40.0 + 2.0 * 12] * 3
     prices = [index.price("members") for index in (refine, cells, pca)]
     assert prices == pytest.approx([12.0, 30.0, 2.0 * (30.0 + 0.4 * 12)])
@@ -267,7 +268,8 @@ def test_a_point_left_out_takes_its_term_and_leaves_an_error_of_roundings(tree):
     assert total.tolist() == [100.0 - term for term in terms]
     bound = np.zeros(3) + 1e-14
     search._leave_out(X, np.arange(3), SimpleNamespace(profile=profile), total, bound)
-    assert bound == pytest.approx([1e-14 + 1024.0 * UNIT_ROUNDOFF * term for term in terms])
+    expected = [1e-14 + 1024.0 * UNIT_ROUNDOFF * term for term in terms]
+    np.testing.assert_allclose(bound, expected, rtol=1e-12)
 
 
 def test_a_point_on_the_rim_counts_for_the_error_of_a_sum():
