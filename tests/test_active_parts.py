@@ -76,11 +76,11 @@ def test_a_tree_looks_as_far_as_roundings_may_move_what_it_finds(limit):
     tree = search_of(np.zeros((3, 5)), 1.0).index("tree")
     _, (reach,), (error,) = tree._reach(tree.points.lift(np.zeros((1, 5))), limit)
     assert reach == limit**0.5 * (1.0 + share)
-    assert error == pytest.approx(share * limit, rel=1e-12)
+    assert error == pytest.approx(share * limit, rel=1e-12, abs=0.0)
     _, (reach,), (error,) = tree._reach(tree.points.lift(np.eye(5)[:1] * 2.0**30), limit)
     moved = 4.0 * UNIT_ROUNDOFF * 2.0**30
     assert reach == pytest.approx(limit**0.5 + moved, rel=1e-12)
-    assert error == pytest.approx(moved * (2.0 * limit**0.5 + moved), rel=1e-7)
+    assert error == pytest.approx(moved * (2.0 * limit**0.5 + moved), rel=1e-7, abs=0.0)
     _, (reach,), _ = tree._reach(tree.points.lift(np.full((1, 5), 1e200)), limit)  # cut off
     assert reach == pytest.approx(4.0 * UNIT_ROUNDOFF * 2.0 * 5**0.5 * 1e150)
 
@@ -105,6 +105,14 @@ def test_whole_leaves_and_parts_of_others_count_for_the_error_of_a_sum(tree):
     assert n_inside.max() > 1  # some leaves are within reach of all, others of a group
     exact = tree.exact_totals(tree.points.lift(Y), kernel, limit)
     np.testing.assert_allclose(total, exact, rtol=1e-13)
+
+
+def test_the_error_of_parts_of_leaves_grows_with_the_slope_of_the_kernel(tree):
+    Y = np.zeros((4, 2))
+    _, error = tree.totals(tree.points.lift(Y), KERNELS["triweight"], 1.0)
+    ((_, near, _),) = tree._parts(Y, 1.0, closed=False)
+    mass = tree.leaves.sums.mass[near].sum()
+    np.testing.assert_allclose(error, 3.0 * 24.0 * UNIT_ROUNDOFF * mass, rtol=1e-12)
 
 
 def test_sums_of_a_leaf_are_taken_from_the_middle_of_its_box(tree):
