@@ -66,7 +66,7 @@ def test_value_equals_fifty_digits(name, scene, epsilon):
             assert abs(found - exact) <= temperature * tolerance(log_sum, log_sum, X.shape[1])
 
 
-@pytest.mark.parametrize("epsilon", [0.0, 0.5])
+@pytest.mark.parametrize("epsilon", [0.0, 1.0])
 @every_kernel
 @few_scenes
 def test_gradient_equals_finite_differences(name, scene, epsilon):
