@@ -6,6 +6,7 @@ restrict it to those, and results of others stand.  mutmut writes the mutants an
 and a fork of it tries each mutant on the tests that reach its function, likely killers first.
 """
 
+import csv
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -40,10 +42,14 @@ ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "mutants"
 COVERAGE = FOLDER / "coverage.jsonl"
 TABLE, SURVIVORS = ROOT / "doc" / "mutants.csv", ROOT / "doc" / "mutants_alive.csv"
+#: Functions, and why what is left of theirs lives that no sign below explains: written by hand.
+EXPLAINED, OWN = ROOT / "doc" / "mutants_explained.csv", "a reason of the function's own, below"
 #: Why mutants live, by what is found in their name and in the lines that they take away and add.
 REASONS = {
     "no flag is raised there, or numpy ignores it anyway": r"errstate\(",
-    "numpy reads it alike": r'kind="|"[IJNAK,]+->|out=|cast\(|reshape\(|strict=|dtype=|float64, \)',
+    "numpy reads it alike": (
+        r'kind="|"[IJNAK,]+->|out=|cast\(|reshape\(|strict=|dtype=|float64, \)|astype\(None|copy='
+    ),
     "only what it costs, and what is tried first, depends on it": (
         r"[ǁ_](cost|price|floor|choose|order|blocks|parts|listable|too_long|suitable|fresh_starts)__m"
         r"|_searching|_BATCH|_LISTED|row_blocks|// 8|choose\(|index\.order\(|slices\(|np\.split\("
@@ -319,7 +325,22 @@ def reason(mutant):
     """Return why a survivor lives, or that it is not known."""
     lines = get_diff_for_mutant(mutant).splitlines()[2:]
     text = "\n".join([mutant, *(line for line in lines if line[:1] in "+-")])
-    return next((why for why, sign in REASONS.items() if re.search(sign, text, re.M)), "open")
+    signs = (why for why, sign in REASONS.items() if re.search(sign, text, re.M))
+    return next(signs, OWN if function(mutant) in explained() else "open")
+
+
+def function(mutant):
+    """Return the name of a mutant's function as it stands in the source, from the package on."""
+    module, mangled = mangled_name_from_mutant_name(mutant).rsplit(".", 1)
+    name = ".".join(mangled.split("ǁ")[1:]) if "ǁ" in mangled else mangled.removeprefix("x_")
+    return f"{module.removeprefix('skdam.')}.{name}"
+
+
+@cache
+def explained():
+    """Return the functions whose survivors are explained one by one."""
+    with EXPLAINED.open() as file:
+        return {row["function"] for row in csv.DictReader(file)}
 
 
 def explain():
@@ -330,7 +351,7 @@ def explain():
             counts[reason(name)][area(notes.path)] += 1
     parts = sorted({part for row in counts.values() for part in row})
     lines = [",".join(["why it lives", *parts, "all"])]
-    for why in [*REASONS, "open"]:
+    for why in [*REASONS, OWN, "open"]:
         numbers = [counts[why][part] for part in parts]
         lines.append(",".join([f'"{why}"', *map(str, numbers), str(sum(numbers))]))
     SURVIVORS.write_text("\n".join(lines) + "\n")
