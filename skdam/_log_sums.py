@@ -21,7 +21,7 @@ from ._math import (
     row_blocks,
     weighted_offsets,
 )
-from ._sums import CompactSums, KernelSums, Pull
+from ._sums import CompactSums, KernelSums, Note, Pull
 from .kernels import CompactKernel, Kernel, UnboundedKernel
 
 #: A log profile or log slope: a function of u.
@@ -71,7 +71,7 @@ class UnboundedSums(KernelSums):
     def log_sum(self, X: Floats, skip: Integers | None = None, error: float = SUM_ERROR) -> Floats:
         return self._stream(X, self.kernel.log_profile, self._no_vectors, skip, error, True)[0]
 
-    def pull(self, X: Floats) -> Pull:
+    def pull(self, X: Floats, note: Note | None = None) -> Pull:
         if self.points.sizes.max() > LARGEST_SIZE:
             return self._pull_from_members(X)
         vectors = self.points.lifted[:, : X.shape[1]]

@@ -15,8 +15,9 @@ from ._active import ActiveSets, Lists, Search, Task, in_order
 from ._math import SUM_ERROR, Floats, Integers, weighted_offsets
 from .kernels import CompactKernel
 
-#: Active sets, and the rows that they answer.
+#: Active sets, and the rows that they answer; what looks at them.
 Blocks = Iterator[tuple[Integers, ActiveSets]]
+Note = Callable[[Integers, ActiveSets], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +65,11 @@ class KernelSums(ABC):
         """
 
     @abstractmethod
-    def pull(self, X: Floats) -> Pull:
-        """Return the memories' mean under ``-w k'(u)``: where mean shift goes next."""
+    def pull(self, X: Floats, note: Note | None = None) -> Pull:
+        """Return the memories' mean under ``-w k'(u)``: where mean shift goes next.
+
+        Active sets, where there are any, are shown to `note` on the way.
+        """
 
     def walk(self, n_rows: int) -> Walk:
         """Return the same sums for rows that move."""
@@ -99,21 +103,22 @@ class CompactSums(KernelSums):
     def log_sum(self, X: Floats, skip: Integers | None = None, error: float = SUM_ERROR) -> Floats:
         return _log(self.search.totals(X, self.kernel, self.algorithm, skip, error))
 
-    def pull(self, X: Floats) -> Pull:
-        return self.pull_of(X, self.sets(X))
+    def pull(self, X: Floats, note: Note | None = None) -> Pull:
+        return self._pull(X, self._sets(X), note)
 
     def walk(self, n_rows: int) -> Walk:
         lists = Lists(self.search, self.algorithm, n_rows, task=self._task)
         return Walk(
-            lambda rows, X: self.pull_of(X, lists.sets(rows, X)),
+            lambda rows, X: self._pull(X, lists.sets(rows, X)),
             lambda rows, X: _covered(X, lists.sets(rows, X)),
         )
 
-    def pull_of(self, X: Floats, blocks: Blocks) -> Pull:
-        """Return the pull of active sets that come in blocks."""
+    def _pull(self, X: Floats, blocks: Blocks, note: Note | None = None) -> Pull:
         anchor, offset = np.empty_like(X), np.empty_like(X)
         mass = np.empty(len(X))
         for rows, sets in blocks:
+            if note is not None:
+                note(rows, sets)
             weights = self._pulls(sets)
             mass[rows] = sets.sums(weights)
             anchor[rows], offset[rows] = weighted_offsets(
@@ -124,7 +129,7 @@ class CompactSums(KernelSums):
 
     def shares(self, X: Floats) -> csr_array:
         parts = []
-        for rows, sets in self.sets(X):
+        for rows, sets in self._sets(X):
             weights = self._pulls(sets)
             share = weights / sets.sums(weights)[sets.query]
             shape = (len(rows), len(self.search))
@@ -133,17 +138,16 @@ class CompactSums(KernelSums):
 
     def share(self, X: Floats, index: Integers) -> Floats:
         share = np.empty(len(X))
-        for rows, sets in self.sets(X):
+        for rows, sets in self._sets(X):
             weights = self._pulls(sets)
             own = sets.indices == index[rows][sets.query]
             share[rows] = sets.sums(weights * own) / sets.sums(weights)
         return share
 
     def covers(self, X: Floats) -> np.ndarray:
-        return _covered(X, self.sets(X))
+        return _covered(X, self._sets(X))
 
-    def sets(self, X: Floats) -> Blocks:
-        """Yield rows and the sets of memories that are active at them."""
+    def _sets(self, X: Floats) -> Blocks:
         return self.search.sets(X, self.algorithm, task=self._task)
 
     @property

@@ -274,9 +274,9 @@ def step_too_far(right, self, rows, X):
     return X + 2.5 * (right(self, rows, X) - X)
 
 
-@wrong(SUMS + "pull_of")
-def off_the_support_to_the_origin(right, self, X, blocks):
-    pull = right(self, X, blocks)
+@wrong(SUMS + "_pull")
+def off_the_support_to_the_origin(right, self, X, blocks, note=None):
+    pull = right(self, X, blocks, note)
     lost = np.isneginf(pull.log_mass)[:, None]
     return Pull(np.where(lost, 0.0, pull.anchor), pull.offset, pull.log_mass)
 

@@ -6,9 +6,10 @@ from functools import reduce
 
 import numpy as np
 
+from .._active import ActiveSets
 from .._math import Floats, Integers
 from .._sum_energy import SumEnergy
-from .._sums import Blocks, CompactSums, Pull, Walk
+from .._sums import Pull, Walk
 from ..kernels import Kernel
 from ..memories._kernel_base import BaseKernelMemory
 from ._set_hashes import Hashes, of_sets, over_shards
@@ -128,21 +129,14 @@ def _added(parts: Iterable[Floats]) -> Floats:
 
 
 def _pull(shard: BaseKernelMemory, X: Floats) -> tuple[Floats, Floats, Hashes]:
-    """Return a shard's mean and mass, and a hash of who pulls (0 if all do)."""
-    energy = shard._energy()
-    sums, sets = energy.sums, np.zeros(len(X), dtype=np.uint64)
-    if isinstance(sums, CompactSums):
-        pull = sums.pull_of(X, _hashed(sums.sets(X), sets))
-    else:
-        pull = sums.pull(X)
+    """Return a shard's mean and mass, and a hash of who pulls (0 where that does not matter)."""
+    energy, sets = shard._energy(), np.zeros(len(X), dtype=np.uint64)
+
+    def note(rows: Integers, active: ActiveSets) -> None:
+        sets[rows] = of_sets(active)
+
+    pull = energy.sums.pull(X, note if energy.kernel.is_flat else None)
     return pull.mean, pull.log_mass + np.log(energy.unit), sets
-
-
-def _hashed(blocks: Blocks, out: Hashes) -> Blocks:
-    """Pass active sets on, and note their hashes."""
-    for rows, sets in blocks:
-        out[rows] = of_sets(sets)
-        yield rows, sets
 
 
 def _log_sum(shard: BaseKernelMemory, X: Floats) -> Floats:
