@@ -27,6 +27,9 @@ FEATURE_MAPS: dict[str, type[FeatureMap]] = {
     "nystroem": NystroemFeatures,
 }
 
+#: Features beyond which nobody would want to know how many more it takes.
+_MOST_FEATURES = 1e12
+
 
 def named_map(
     name: str,
@@ -96,6 +99,17 @@ def check_alike(mine: dict[str, Any], theirs: dict[str, Any]) -> None:
                 " They have to share columns and a map: give the feature_map_ of one to the other"
                 " before it stores anything."
             )
+
+
+def advice(length: int, factor: float | None) -> str:
+    """Return how many random features make errors smaller by a factor, if anybody had so many."""
+    if factor is None:
+        return "Use more landmarks"
+    with np.errstate(over="ignore"):
+        needed = np.ceil(length * np.float64(factor) ** 2)
+    if needed > _MOST_FEATURES:
+        return "No number of features would do for weights so unlike"
+    return f"n_components={needed:.0f} would do"
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from ..bandwidths import beta_from_bandwidth
 from ..feature_maps import FeatureMap
 from ..kernels import KERNELS
 from ._base import DensityMemory
-from ._feature_choice import Bare, Fingerprint, check_alike, named_map, own_map
+from ._feature_choice import Bare, Fingerprint, advice, check_alike, named_map, own_map
 
 #: How much wider than the memories' box the one is that no step leaves.
 _ROOM = 2.0
@@ -79,7 +79,8 @@ class FeatureStore(DensityMemory):
         -----
         UserWarning
             If the features are too few for so many memories: if at half of them (of at most 64) the
-            kernel sum is less than 15 times its standard error.
+            kernel sum, or the memory's own weight if that is more, is less than 15 times its
+            standard error.
         """
         with all_or_nothing(self):
             X, weights = self._settled(X, sample_weight)
@@ -239,7 +240,8 @@ class FeatureStore(DensityMemory):
         """Return the sums, with the rows from another origin."""
         sums = self._sums.copy()
         with np.errstate(over="ignore", invalid="ignore"):
-            sums[:, -2 - self.n_features_in_ : -2] += sums[:, -2:-1] * (self._origin - origin)
+            shift = sums[:, -2:-1] * (self._origin - origin)
+        sums[:, -2 - self.n_features_in_ : -2] += np.where(sums[:, -2:-1] == 0.0, 0.0, shift)
         return sums
 
     def _mean_memory(self) -> np.ndarray:
@@ -360,13 +362,11 @@ class FeatureStore(DensityMemory):
         share = float(np.median(estimate.error / total))
         if share * _CLEAR > 1.0:
             length = len(self.memory_vector_)
-            advice = "Use more landmarks"
-            if self._is_random:
-                advice = f"n_components={int(np.ceil(length * (share * _CLEAR) ** 2))} would do"
+            factor = share * _CLEAR if self._is_random else None
             warnings.warn(
                 f"n_components={length} features are too few for {self.n_memories_} memories at"
                 f" bandwidth_={self.bandwidth_:.6g}: at a memory the kernel sum is known to"
-                f" {share:.0%}, where 1/{_CLEAR:.0f} is clear. {advice}.",
+                f" {100 * share:.3g}%, where 1/{_CLEAR:.0f} is clear. {advice(length, factor)}.",
                 UserWarning,
                 stacklevel=stacklevel,
             )

@@ -263,6 +263,21 @@ def test_far_too_few_features_are_told_of_what_would_do_too():
     assert enough / 1.5 < np.median(told) < 1.5 * enough
 
 
+@pytest.mark.parametrize("weight", [1e12, 1e160, 1e300])
+def test_weights_so_unlike_that_no_number_of_features_would_do_say_so(weight):
+    memory = memory_of(n_components=64, bandwidth=1.0, random_state=0)
+    with pytest.warns(UserWarning, match="too few for 5.*No number of features would do"):
+        memory.fit(100.0 * np.eye(5), sample_weight=[weight, 1, 1, 1, 1])
+
+
+def test_an_empty_memory_far_away_leaves_the_mean_as_it_is():
+    far = memory_of(n_components=64, bandwidth=1e307).fit_map([[1.5e308], [1.4e308]])
+    empty = copy.deepcopy(far)
+    empty._origin = -far._origin
+    far.partial_fit([[1.5e308]]).merge(empty)
+    np.testing.assert_array_equal(far._mean_memory(), [1.5e308])
+
+
 @every_map
 @quiet
 @pytest.mark.filterwarnings("ignore:.*still moving")
