@@ -5,8 +5,8 @@ Choosing the bandwidth: density against memory
 The likelihood of held-out rows is the score of a density, and a poor one of a memory: a row that no
 memory reaches makes it -inf, so that the bandwidth has to reach the remotest row, and there the
 memory has collapsed: damaged digits come back as blurs of many. Two other scores choose a memory:
-whether damaged digits come to the state of clean ones and that is near them, and the likelihood
-with a weak background that rows off the support are charged to.
+how surely damaged digits end where clean ones do, and near these, and the likelihood with a weak
+background that rows off the support are charged to.
 """
 
 import argparse

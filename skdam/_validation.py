@@ -182,6 +182,12 @@ def check_weights(sample_weight: ArrayLike | None, X: np.ndarray) -> np.ndarray:
     return _check_sample_weight(sample_weight, X, **options)
 
 
+def check_named_rows(X: ArrayLike, name: str, *, gaps: bool = False) -> np.ndarray:
+    """Return checked rows; what is said of them has their name."""
+    with naming(name):
+        return check_rows(X, gaps=gaps, single=True)
+
+
 def check_total(weights: np.ndarray) -> None:
     """Refuse weights that leave nothing, or whose sum or ratios are not representable."""
     with np.errstate(over="ignore"):

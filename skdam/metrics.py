@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from ._math import Floats, Points
 from ._nearest import nearest
-from ._spreads import error_in_spreads, pairs, rows_of
-from ._validation import NOT_NEGATIVE, check_allowed
+from ._relative_error import relative_error
+from ._validation import NOT_NEGATIVE, check_allowed, check_named_rows
 
 __all__ = ["novelty_rate", "recall_rate", "retrieval_error"]
 
@@ -62,7 +62,7 @@ def recall_rate(states: ArrayLike, targets: ArrayLike, *, tol: float = 0.0) -> f
     1.0
     """
     tol = check_allowed(tol, "tol", NOT_NEGATIVE)
-    found, wanted = _comparable(*pairs(states, targets))
+    found, wanted = _comparable(*_pairs(states, targets))
     points, rows = _points(wanted), np.arange(len(found))
     return float(np.mean(points.distances(points.lift(found), rows, rows) <= tol))
 
@@ -107,8 +107,11 @@ def retrieval_error(states: ArrayLike, targets: ArrayLike) -> float:
     >>> retrieval_error(targets, targets), retrieval_error([[2.0], [2.0], [2.0]], targets)
     (0.0, 1.0)
     """
-    found, wanted = pairs(states, targets)
-    return error_in_spreads(found, wanted, wanted)
+    found, wanted = _pairs(states, targets)
+    error = relative_error(found, wanted, wanted)
+    if np.isnan(error):
+        raise ValueError("targets must hold at least 2 distinct rows: they have no spread.")
+    return error
 
 
 def novelty_rate(states: ArrayLike, memories: ArrayLike, *, tol: float = 0.0) -> float:
@@ -152,7 +155,8 @@ def novelty_rate(states: ArrayLike, memories: ArrayLike, *, tol: float = 0.0) ->
     0.6666666666666666
     """
     tol = check_allowed(tol, "tol", NOT_NEGATIVE)
-    found, stored = rows_of(states, "states", gaps=True), rows_of(memories, "memories")
+    found = check_named_rows(states, "states", gaps=True)
+    stored = check_named_rows(memories, "memories")
     if found.shape[1] != stored.shape[1]:
         raise ValueError(
             f"states and memories must have as many columns, got shapes {found.shape} and"
@@ -161,6 +165,17 @@ def novelty_rate(states: ArrayLike, memories: ArrayLike, *, tol: float = 0.0) ->
     found, stored = _comparable(found, stored)
     answers, points = found[~np.isnan(found).any(axis=1)], _points(stored)
     return float(np.sum(nearest(points, points.lift(answers))[1] > tol) / len(found))
+
+
+def _pairs(states: ArrayLike, targets: ArrayLike) -> tuple[Floats, Floats]:
+    """Return two arrays of one shape."""
+    found = check_named_rows(states, "states", gaps=True)
+    wanted = check_named_rows(targets, "targets")
+    if found.shape != wanted.shape:
+        raise ValueError(
+            f"states and targets must have one shape, got {found.shape} and {wanted.shape}."
+        )
+    return found, wanted
 
 
 def _comparable(*arrays: Floats) -> list[Floats]:

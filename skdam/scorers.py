@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
@@ -21,8 +22,8 @@ from sklearn.utils._set_output import ADAPTERS_MANAGER
 from sklearn.utils.validation import check_is_fitted
 
 from ._math import LOWEST, Floats, power_of_two
-from ._spreads import error_in_spreads
-from ._validation import NOT_NEGATIVE, SHARE, Number, check_allowed
+from ._relative_error import relative_error
+from ._validation import NOT_NEGATIVE, SHARE, Number, check_allowed, check_named_rows
 from .datasets import corrupt
 from .memories._attention_base import BaseAttention
 from .memories._base import DensityMemory, Memory
@@ -41,7 +42,7 @@ def recall_scorer(
     flip: float = 0.0,
     random_state: int | np.random.RandomState | None = 0,
 ) -> Callable[..., float]:
-    r"""Return a scorer: whether damaged rows come to the state of clean ones, and that is the row.
+    r"""Return a scorer: how surely damaged rows end where clean ones do, and how near the rows.
 
     Held-out rows x are damaged by `skdam.datasets.corrupt`, and both go through the whole
     estimator, T. The score is the lesser of two shares of the rows' variance,
@@ -55,7 +56,7 @@ def recall_scorer(
     pass it on. The first share is how *stable* states are. It is best where all memories have
     merged: then the second, how *faithful* states are, is 0 or less. A memory that is too narrow
     returns the nearest stored row, noise and all, and is not stable. So the best score lies
-    between: as much merged as the noise asks, and no more. 1: every row comes back as it was.
+    between: as much merged as the noise asks, and no more. 1: every row comes back.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def recall_scorer(
     ------
     ValueError
         If a parameter is out of range, or all of `noise`, `missing` and `flip` are 0. The scorer
-        raises it for rows that are all equal in the output, which have no variance.
+        raises it for rows that are all equal: they have no variance.
     TypeError
         By the scorer, if a step cannot transform.
 
@@ -91,14 +92,16 @@ def recall_scorer(
 
     Notes
     -----
-    By the triangle inequality the root mean square distance of the state of a damaged row from the
-    clean one is at most ``2 * sqrt(1 - score)``, in units of the rows' spread. An imputer leaves
+    By the triangle inequality the root mean square distance of the state of a damaged row from its
+    clean row is at most ``2 * sqrt(1 - score)``, in units of the rows' spread. An imputer leaves
     whole rows as they are: the order of its scores is that of the RMSE.
+
+    Each step transforms damaged rows, clean ones, and, behind a memory, those that it passed on.
 
     States that are NaN (``outside="nan"``) count as the mean. Memories of spins and `LayeredMemory`
     give states in units of their own: for them, and for a memory within a ColumnTransformer or the
-    like, which this does not look into, t is T(x), so that only stability counts; a collapse into
-    one state scores 0.
+    like, which this does not look into, t is T(x), so that only stability counts. There a collapse
+    is noticed only where all states are one, bit for bit, which scores 0: choose no bandwidth so.
 
     Below the bandwidth at which memories start to merge all states are the nearest memories and all
     scores are equal: a search then takes the first. With little noise that may be the best.
@@ -245,10 +248,11 @@ class _Recall(_Scorer):
 
     def __call__(self, estimator: Any, X: ArrayLike, y: object = None) -> float:
         damaged = _like(X, corrupt(X, **vars(self)))
-        found, whole, rows = _through(estimator, damaged, X)
-        if rows is whole and _all_alike(found, whole):
-            return 0.0
-        stable, faithful = error_in_spreads(found, whole, rows), error_in_spreads(whole, rows, rows)
+        found, whole, rows = map(_checked, _through(estimator, damaged, X))
+        rows = _filled(rows, rows)
+        stable, faithful = relative_error(found, whole, rows), relative_error(whole, rows, rows)
+        if np.isnan(stable):
+            return _without_spread(X)
         error = max(stable, faithful)
         return 1.0 - error * error  # a power would raise where this is -inf
 
@@ -291,6 +295,8 @@ def _steps(estimator: Any) -> list[Any]:
     """Return the steps of a pipeline, and of those in it and in searches; any other is the only."""
     if isinstance(estimator, Pipeline):
         return [step for _, part in estimator.steps for step in _steps(part)]
+    if isinstance(estimator, FrozenEstimator):
+        return _steps(estimator.estimator)
     if isinstance(estimator, BaseSearchCV):
         check_is_fitted(estimator, "best_estimator_")
         return _steps(estimator.best_estimator_)
@@ -328,16 +334,24 @@ def _through(estimator: Any, damaged: Any, clean: Any) -> tuple[Any, Any, Any]:
     return damaged, whole, rows
 
 
-def _all_alike(states: Any, targets: Any) -> bool:
-    """Return whether all rows of both are the same row."""
-    targets = np.asarray(targets)
-    return bool(np.all(targets == targets[:1]) and np.all(np.asarray(states) == targets[:1]))
+def _checked(rows: Any) -> np.ndarray:
+    return check_named_rows(rows, "the output", gaps=True)
+
+
+def _without_spread(X: Any) -> float:
+    """Return the score of an output whose rows are all one, if those that were scored are not."""
+    values = np.asarray(X)
+    if np.all(values == values[:1]):
+        raise ValueError("X must hold at least 2 distinct rows to be scored: they have no spread.")
+    return 0.0
 
 
 def _filled(damaged: Any, clean: Any) -> Any:
     """Put the mean of the clean rows where values are missing."""
-    rows = np.asarray(damaged)
-    mean = (np.asarray(clean) / len(rows)).sum(axis=0)  # divided first: sums may overflow
+    rows, values = np.asarray(damaged), np.asarray(clean)
+    there = ~np.isnan(values)
+    parts = np.where(there, values, 0.0) / np.maximum(there.sum(axis=0), 1)
+    mean = parts.sum(axis=0)  # divided first: sums may overflow
     return _like(damaged, np.where(np.isnan(rows), mean, rows))
 
 

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "skdam"
 FLOORS = [
     {"_active", "_callbacks", "_math", "_nearest", "_saved", "_threads", "_turns"}
     | {"_validation", "_version"},
-    {"kernels", "potentials", "metrics", "_spreads"},
+    {"kernels", "potentials", "metrics", "_relative_error"},
     {"_patterns", "_sums", "_sum_energy", "_log_sums", "_flow", "_conditional", "_marginals"}
     | {"energies"}
     | {"_feature_energy", "feature_maps", "datasets"},

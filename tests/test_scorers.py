@@ -18,6 +18,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.model_selection import (
     GridSearchCV,
@@ -275,6 +276,38 @@ def test_rows_that_are_all_equal_have_nothing_to_come_back():
         recall_scorer(missing=0.5)(memory, X[:1])
     with pytest.raises(ValueError, match=r"noise=0\.5 is in standard deviations"):
         recall_scorer(noise=0.5)(memory, X[:1])
+    same, scorer = np.ones((4, 3)), recall_scorer(missing=0.5)
+    for filled in (same, 2.0 * same):
+        with pytest.raises(ValueError, match="X must hold at least 2 distinct rows"):
+            scorer(SimpleImputer().fit(filled), same)
+
+
+def test_an_output_that_is_all_one_scores_0():
+    constant = FunctionTransformer(np.zeros_like)
+    for model in (constant, make_pipeline(EpanechnikovMemory(1e4), constant)):
+        assert recall_scorer(noise=0.5)(model.fit(X), FRESH) == 0.0
+
+
+def test_a_memory_that_is_frozen_is_a_memory():
+    memory, frozen = (EpanechnikovMemory(1.5).fit(X) for _ in range(2))
+    for scorer in SCORERS:
+        assert scorer(FrozenEstimator(frozen), FRESH) == scorer(memory, FRESH)
+        assert scorer(make_pipeline(FrozenEstimator(frozen)), FRESH) == scorer(memory, FRESH)
+
+
+def test_no_answer_within_a_transformer_counts_as_the_mean_of_the_others():
+    memory = EpanechnikovMemory(bandwidth=0.3, outside="nan")
+    columns = ColumnTransformer([("some", memory, [0, 1])]).fit(X)
+    states, whole = columns.transform(damaged(noise=0.5)), columns.transform(FRESH)
+    for rows in (states, whole):
+        assert 0 < np.isnan(rows).sum() < rows.size
+    mean = np.nanmean(whole, axis=0)
+    states, whole = (np.where(np.isnan(rows), mean, rows) for rows in (states, whole))
+    found = recall_scorer(noise=0.5)(columns, FRESH)
+    assert found == pytest.approx(share(states, whole), rel=1e-12)
+    nothing = EpanechnikovMemory(bandwidth=1e-9, outside="nan")
+    columns = ColumnTransformer([("some", nothing, [0, 1])]).fit(X)
+    assert recall_scorer(noise=0.5)(columns, FRESH) == 0.0
 
 
 # --- coverage ---------------------------------------------------------------------------------

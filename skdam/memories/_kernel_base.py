@@ -214,8 +214,8 @@ def check_memory(memory: BaseKernelMemory) -> BaseKernelMemory:
     return memory
 
 
-class _KernelMemory(HasMethods):
-    """What a parameter may be that is a kernel memory."""
+class _KernelMemory(HasMethods):  # scikit-learn takes no constraints but of its own classes
+    """A constraint of parameters: a kernel memory."""
 
     def __init__(self) -> None:
         super().__init__("fit")
