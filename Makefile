@@ -20,7 +20,7 @@ help:
 	@echo "make lint         ruff and mypy"
 	@echo "make doc          the documentation, into doc/_build/html"
 	@echo "make bench        side-by-side comparisons with other software"
-	@echo "make mutants      how many faults put into the source the tests notice; takes hours"
+	@echo "make mutants      how many faults put into the source the tests notice; takes an hour"
 	@echo "make clean        remove the environments"
 
 demo: $(VENV)/.plot

@@ -338,7 +338,7 @@ def function(mutant):
 
 @cache
 def explained():
-    """Return the functions whose survivors are explained one by one."""
+    """Return the functions whose survivors are explained by hand."""
     with EXPLAINED.open() as file:
         return {row["function"] for row in csv.DictReader(file)}
 
