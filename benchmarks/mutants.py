@@ -340,7 +340,7 @@ def function(mutant):
 def explained():
     """Return the functions whose survivors are explained by hand."""
     with EXPLAINED.open() as file:
-        return {row["function"] for row in csv.DictReader(file)}
+        return {row["function"].strip("`") for row in csv.DictReader(file)}
 
 
 def explain():
