@@ -101,10 +101,13 @@ def check_alike(mine: dict[str, Any], theirs: dict[str, Any]) -> None:
             )
 
 
-def advice(length: int, factor: float | None) -> str:
-    """Return how many random features make errors smaller by a factor, if anybody had so many."""
+def advice(length: int, factor: float | None, n_memories: int) -> str:
+    """Return how many random features make errors smaller by a factor, if anybody had so many.
+
+    Without a factor features are landmarks, which lose nothing if there is one for each memory.
+    """
     if factor is None:
-        return "Use more landmarks"
+        return f"n_components={n_memories} would do, a landmark for each"
     with np.errstate(over="ignore"):
         needed = np.ceil(length * np.float64(factor) ** 2)
     if needed > _MOST_FEATURES:

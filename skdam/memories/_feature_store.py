@@ -363,10 +363,11 @@ class FeatureStore(DensityMemory):
         if share * _CLEAR > 1.0:
             length = len(self.memory_vector_)
             factor = share * _CLEAR if self._is_random else None
+            enough = advice(length, factor, self.n_memories_)
             warnings.warn(
                 f"n_components={length} features are too few for {self.n_memories_} memories at"
                 f" bandwidth_={self.bandwidth_:.6g}: at a memory the kernel sum is known to"
-                f" {100 * share:.3g}%, where 1/{_CLEAR:.0f} is clear. {advice(length, factor)}.",
+                f" {100 * share:.3g}%, where 1/{_CLEAR:.0f} is clear. {enough}.",
                 UserWarning,
                 stacklevel=stacklevel,
             )

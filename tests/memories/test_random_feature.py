@@ -270,6 +270,13 @@ def test_weights_so_unlike_that_no_number_of_features_would_do_say_so(weight):
         memory.fit(100.0 * np.eye(5), sample_weight=[weight, 1, 1, 1, 1])
 
 
+def test_too_few_landmarks_are_told_of_how_many_would_do():
+    memory = memory_of("nystroem", 8, bandwidth=1.0, random_state=0)
+    with pytest.warns(UserWarning, match="too few for 120 memories.*n_components=120 would do"):
+        memory.fit(np.random.default_rng(0).normal(size=(120, 8)))
+    memory.set_params(n_components=120).fit(np.random.default_rng(0).normal(size=(120, 8)))
+
+
 def test_an_empty_memory_far_away_leaves_the_mean_as_it_is():
     far = memory_of(n_components=64, bandwidth=1e307).fit_map([[1.5e308], [1.4e308]])
     empty = copy.deepcopy(far)
