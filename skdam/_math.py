@@ -199,9 +199,10 @@ class Points:
         """Yield (pairs, query - point) in data units, some pairs at a time."""
         for part in slices(len(query), DIRECT_ELEMENTS // self.rows.shape[1]):
             with np.errstate(over="ignore"):  # beyond the floats: infinitely far
-                difference = queries.rows[query[part]] - self.rows[point[part]]
+                difference = queries.rows.take(query[part], axis=0)
+                difference -= self.rows.take(point[part], axis=0)
             if queries.known is not None:
-                difference *= queries.known[query[part]]
+                difference *= queries.known.take(query[part], axis=0)
             yield part, difference
 
 
@@ -317,10 +318,11 @@ def weighted_offsets(
     filled = np.flatnonzero(indptr[:-1] < indptr[1:])
     anchor[filled] = rows[indices[indptr[filled]]]
     total = segment_sums(weights, indptr)
-    for part in _segment_batches(indptr, max(1, DIRECT_ELEMENTS // n_features)):
+    for part in segment_batches(indptr, max(1, DIRECT_ELEMENTS // n_features)):
         entries = slice(indptr[part.start], indptr[part.stop])
         lengths = np.diff(indptr[part.start : part.stop + 1])
-        difference = rows[indices[entries]] - np.repeat(anchor[part], lengths, axis=0)
+        difference = rows.take(indices[entries], axis=0)
+        difference -= np.repeat(anchor[part], lengths, axis=0)
         with np.errstate(under="ignore"):
             difference *= points.scale
         pointers = indptr[part.start : part.stop + 1] - indptr[part.start]
@@ -345,7 +347,7 @@ def _centred_means(
     return anchor, offset / points.scale
 
 
-def _segment_batches(indptr: Integers, most: int) -> Iterator[slice]:
+def segment_batches(indptr: Integers, most: int) -> Iterator[slice]:
     """Split segments into runs of about `most` entries, at least one segment each."""
     start = 0
     while start < len(indptr) - 1:

@@ -228,20 +228,6 @@ def test_the_back_end_never_changes_a_member_set(case, monkeypatch):
         assert [indices for indices, _ in answers] == expected, algorithm
 
 
-def test_a_tree_lists_in_runs_what_it_lists_at_once(monkeypatch):
-    memories, queries, bandwidth = large_case("plane")
-    search = search_of(memories, bandwidth)
-    tree, rows, limit = search.index("tree"), search.points.lift(queries), search.limit(1.0)
-    (at_once,) = tree.found(rows, limit)
-    monkeypatch.setattr("skdam._active._tree._FEW", 0)
-    monkeypatch.setattr("skdam._active._tree._BATCH", 1000)
-    runs = list(tree.found(rows, limit))
-    assert len(runs) > 1
-    assert max(len(query) for query, _, _ in runs) < 1000 + np.bincount(at_once[0]).max()
-    for whole, parts in zip(at_once, zip(*runs, strict=True), strict=True):
-        np.testing.assert_array_equal(np.concatenate(parts), whole)
-
-
 @every_large_case
 @pytest.mark.parametrize("name", ["epanechnikov", "biweight", "cosine"])
 def test_totals_do_not_depend_on_the_back_end(case, name):

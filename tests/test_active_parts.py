@@ -53,22 +53,6 @@ def test_totals_are_asked_for_queries_near_each_other(tree, monkeypatch):
     np.testing.assert_allclose(total, expected, rtol=1e-11)
 
 
-def test_pairs_are_listed_a_few_at_a_time(tree, monkeypatch):
-    monkeypatch.setattr(tree_module, "_FEW", 1000)
-    monkeypatch.setattr(tree_module, "_BATCH", 500)
-    Y, limit = tree.points.rows[:200], tree.points.radius_squared
-    near, queries = squares(Y, tree.points.rows) < 0.49, tree.points.lift(Y)
-    parts = tree._listable(*tree._reach(queries, limit)[:2])
-    assert np.concatenate(parts).tolist() == list(range(200))
-    listed = [near[part].sum() for part in parts]
-    assert max(listed) <= 500 + near.sum(axis=1).max()
-    assert len(parts) >= near.sum() // 500
-    for part, (query, point, squared) in zip(parts, tree.found(queries, limit), strict=True):
-        found = np.full_like(near[part], False)
-        found[query - part[0], point] = squared < limit
-        np.testing.assert_array_equal(found, near[part])
-
-
 @pytest.mark.parametrize("limit", [2.0**-20, 3.0])
 def test_a_tree_looks_as_far_as_roundings_may_move_what_it_finds(limit):
     """Points and queries at the centre are not moved at all; others by a share of their length."""
@@ -141,19 +125,6 @@ def test_groups_with_too_many_pairs_are_split_further(tree, many, sizes, monkeyp
     monkeypatch.setattr(tree_module, "_MANY", many)
     parts = list(tree._parts(np.zeros((64, 2)), 1e6, closed=False))
     assert [rows.stop - rows.start for rows, _, _ in parts] == sizes
-
-
-def test_runs_of_queries_end_where_a_batch_of_pairs_is_full(tree, monkeypatch):
-    monkeypatch.setattr(tree_module, "_BATCH", 500)
-    queries, limit = tree.points.lift(tree.points.rows[:200]), tree.points.radius_squared
-    reached = tree._reach(queries, limit)[:2]
-    monkeypatch.setattr(tree_module, "_FEW", 200 * 400)
-    assert [len(part) for part in tree._listable(*reached)] == [200]
-    monkeypatch.setattr(tree_module, "_FEW", 200 * 400 - 1)
-    counts = np.count_nonzero(squares(queries.rows, tree.points.rows) < 0.49, axis=1)
-    parts = tree._listable(*reached)
-    assert max(counts[part[1:]].sum() for part in parts) < 500
-    assert len(parts) <= counts.sum() // 500 + 1
 
 
 def test_groups_of_an_order_are_near_each_other():

@@ -96,10 +96,14 @@ def test_members_are_cheaper_than_distances_and_more_features_dearer(X):
 
 def test_listing_from_a_tree_costs_by_row_and_entry(tree):
     Y, limit = tree.points.rows[:1], tree.points.radius_squared
-    entries = np.count_nonzero(squares(Y, tree.points.rows) < 0.49)
-    cost = tree_module._ROW + entries * tree_module._LISTED
+    (looked_at,) = tree.near.counts(*tree._reach(tree.points.lift(Y), limit)[:2])
+    cost = 800.0 + looked_at * 50.0
     for task in ("distances", "members"):
         assert tree.cost(np.repeat(Y, 300, axis=0), limit, task) == pytest.approx(300 * cost)
+    deeper = search_of(np.append(tree.points.rows, tree.points.rows[:, :1], axis=1), 0.7)
+    Y = deeper.points.rows[:1]
+    cost = 3000.0 + np.count_nonzero(squares(Y, deeper.points.rows) < 0.49) * 120.0
+    assert deeper.index("tree").cost(Y, limit, "members") == pytest.approx(cost)
 
 
 @pytest.mark.parametrize(("many", "group"), [(np.inf, 64), (0, 4)])

@@ -220,7 +220,7 @@ def test_error_of_a_tile_is_what_the_docstring_says():
 
 def test_segments_are_batched_without_loss():
     indptr = np.concatenate([[0], np.cumsum([3, 0, 4, 9, 1, 1, 0, 2])])
-    batches = list(_math._segment_batches(indptr, 7))
+    batches = list(_math.segment_batches(indptr, 7))
     assert [(part.start, part.stop) for part in batches] == [(0, 3), (3, 4), (4, 8)]
 
 

@@ -1,8 +1,8 @@
 """Active sets in few dimensions: leaves of a tree beyond reach are skipped.
 
-Listing is the tree's own search.  To add up, queries near each other are answered together: their
-box is compared with the boxes of the leaves, and what remains is computed from differences.  For
-the flat kernel, a leaf that is wholly within reach adds up in closed form.
+Listing is the tree's own search, in a plane that of strips.  To add up, queries near each other are
+answered together: their box is compared with the boxes of the leaves, and what remains is computed
+from differences.  For the flat kernel, a leaf wholly within reach adds up in closed form.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from sklearn.neighbors import KDTree
 from .._math import UNIT_ROUNDOFF, Floats, Integers, Points, Queries
 from ._index import Index, Task, sampled
 from ._leaves import Leaves
+from ._near import Branches, Near, Strips
 from ._rough import Sides, doubtful
 from ._sets import Found
 from ._single import centred
@@ -26,12 +27,10 @@ LARGEST, SMALLEST, _MANY = 64, 4, 2**17
 _SLACK = 2.0**-40
 #: Roundings, of the mass of whole leaves, that their sum may be off by.
 _ROUNDINGS = 64.0
-#: Runs of queries that a cost is estimated from; nanoseconds that a part and a pair of it cost,
-#: and a row that is listed and an entry of its list.
-_SAMPLED, _PART, _PAIR, _ROW, _LISTED = 8, 1.8e5, 1.5, 3e3, 120.0
-#: Entries that are listed at a time, and pairs of which all may be; coordinates beyond are cut off
-#: before they are squared.
-_BATCH, _FEW, _FARTHEST = 2**18, 2**22, 1e150
+#: Runs of queries that a cost is estimated from; nanoseconds that a part and a pair of it cost.
+_SAMPLED, _PART, _PAIR = 8, 1.8e5, 1.5
+#: Coordinates beyond are cut off before they are squared.
+_FARTHEST = 1e150
 
 
 #: Some consecutive queries, and the leaves partly and wholly within reach of them all.
@@ -41,35 +40,25 @@ Part = tuple[slice, Integers, Integers]
 class Tree(Index):
     """Leaves of a tree; those beyond reach of a group of queries are skipped."""
 
-    rows = 256
     ascending = False
 
     def __init__(self, points: Points, weights: Floats) -> None:
         super().__init__(points, weights)
-        self.tree = KDTree(_bounded(points.lifted[:, :-2]), leaf_size=LEAF)
-        self.leaves = Leaves.of(self.tree, points, weights)
+        z = _bounded(points.lifted[:, :-2])
+        tree = KDTree(z, leaf_size=LEAF)
+        self.leaves = Leaves.of(tree, points, weights)
+        self.near: Near = Strips(z) if z.shape[1] <= 2 else Branches(tree)
 
     def order(self, X: Floats, task: Task) -> Integers | None:
         return near_together(X) if task == "sums" else None
 
     def found(self, queries: Queries, limit: float, sides: Sides | None = None) -> Iterator[Found]:
         X, reach, error = self._reach(queries, limit)
-        for part in self._listable(X, reach):
-            points, distances = self.tree.query_radius(X[part], reach[part], return_distance=True)
-            query, point = np.repeat(part, [len(found) for found in points]), np.concatenate(points)
-            squared = np.concatenate(distances) ** 2
+        for query, point, squared in self.near.pairs(X, reach):
             again = doubtful(squared, error[query], sides or Sides((limit,)))
             squared[again] = self.points.direct(queries, query[again], point[again])
             inside = squared < limit
             yield query[inside], point[inside], squared[inside]
-
-    def _listable(self, X: Floats, reach: Floats) -> list[Integers]:
-        """Split queries into runs whose pairs can be held, which may have to be counted."""
-        if len(X) * len(self.points) <= _FEW:
-            return [np.arange(len(X))]
-        counts = self.tree.query_radius(X, reach, count_only=True)
-        full = np.flatnonzero(np.diff(np.cumsum(counts) // _BATCH))
-        return np.split(np.arange(len(X)), full + 1)
 
     def _reach(self, queries: Queries, limit: float) -> tuple[Floats, Floats, Floats]:
         """Return queries for the tree, how far to look, and the error of squared distances found.
@@ -115,8 +104,8 @@ class Tree(Index):
     def cost(self, X: Floats, limit: float, task: Task) -> float:
         if task != "sums":
             sample = self.points.lift(sampled(X))
-            counts = self.tree.query_radius(*self._reach(sample, limit)[:2], count_only=True)
-            return len(X) * (_ROW + counts.mean() * _LISTED)
+            counts = self.near.counts(*self._reach(sample, limit)[:2])
+            return len(X) * (self.near.row + counts.mean() * self.near.entry)
         order, seen, spent = near_together(X), 0, 0.0
         for start in range(0, len(X), max(LARGEST, len(X) // _SAMPLED)):
             run = X[order[start : start + LARGEST]]
