@@ -7,6 +7,7 @@ stream over all memories in the log domain.  The loops are here; the formulas ar
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -32,10 +33,24 @@ class Pull:
     offset: Floats
     log_mass: Floats
 
+    @classmethod
+    def blank(cls, shape: tuple[int, int]) -> Self:
+        """Return one of so many states and features, to be filled in."""
+        return cls(np.empty(shape), np.empty(shape), np.empty(shape[0]))
+
     @property
     def mean(self) -> Floats:
         """The mean memory."""
         return self.anchor + self.offset
+
+    def put(self, rows: Integers, other: "Pull") -> None:
+        """Fill in some rows."""
+        self.anchor[rows], self.offset[rows] = other.anchor, other.offset
+        self.log_mass[rows] = other.log_mass
+
+    def taken(self, rows: Integers) -> "Pull":
+        """Return some rows."""
+        return Pull(self.anchor[rows], self.offset[rows], self.log_mass[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,10 +123,9 @@ class CompactSums(KernelSums):
 
     def walk(self, n_rows: int) -> Walk:
         lists = Lists(self.search, self.algorithm, n_rows, task=self._task)
-        return Walk(
-            lambda rows, X: self._pull(X, lists.sets(rows, X)),
-            lambda rows, X: _covered(X, lists.sets(rows, X)),
-        )
+        shape = n_rows, self.search.points.rows.shape[1]
+        start = _Start(lambda rows, X, note: self._pull(X, lists.sets(rows, X), note), shape)
+        return Walk(start.pull, start.covers)
 
     def _pull(self, X: Floats, blocks: Blocks, note: Note | None = None) -> Pull:
         anchor, offset = np.empty_like(X), np.empty_like(X)
@@ -157,6 +171,41 @@ class CompactSums(KernelSums):
     def _pulls(self, sets: ActiveSets) -> Floats:
         weights = self.weights[sets.indices]
         return weights if self.kernel.is_flat else weights * self.kernel.slope(sets.u)
+
+
+class _Start:
+    """The pull on rows that were asked whether they are covered, kept for their first step."""
+
+    def __init__(
+        self, pull: Callable[[Integers, Floats, Note | None], Pull], shape: tuple[int, int]
+    ) -> None:
+        self._pull = pull
+        self._state = np.full(shape, np.nan)
+        self._known: Pull | None = None
+
+    def covers(self, rows: Integers, X: Floats) -> np.ndarray:
+        """Return whether any memory is active for each row."""
+        covered = np.empty(len(X), dtype=bool)
+
+        def note(part: Integers, sets: ActiveSets) -> None:
+            covered[part] = sets.covered
+
+        pull = self._pull(rows, X, note)
+        if self._known is None:
+            self._known = Pull.blank(self._state.shape)
+        self._state[rows] = X
+        self._known.put(rows, pull)
+        return covered
+
+    def pull(self, rows: Integers, X: Floats) -> Pull:
+        """Return the pull on rows, which is known already where they have not moved yet."""
+        if self._known is None:
+            return self._pull(rows, X, None)
+        pull, self._known = self._known.taken(rows), None
+        moved = np.flatnonzero((self._state[rows] != X).any(axis=1))
+        if moved.size:
+            pull.put(moved, self._pull(rows[moved], X[moved], None))
+        return pull
 
 
 def _covered(X: Floats, blocks: Blocks) -> np.ndarray:

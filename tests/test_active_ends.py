@@ -47,13 +47,13 @@ def test_axes_may_end_beyond_the_floats():
 def test_what_axes_leave_may_end_beyond_single_precision():
     rows = np.zeros((8, 5))
     rows[:, :4] = np.append(np.eye(4), -np.eye(4), axis=0)
-    pca = search_of(rows, 1.0).index("pca")
+    search = search_of(rows, 1.0)
+    pca = search.index("pca")
     assert pca.width == 4
-    queries, pair = pca.points.lift(np.eye(5)[4:] * 1e50), np.zeros(1, dtype=int)
-    lifted = pca.lift(queries)
-    assert lifted[0, -3] == -np.inf
-    pca.product.rows[0, -3] = 0.0  # inf * 0
-    assert not pca.excess(queries, lifted, pair, pair) < np.inf
+    queries = np.eye(5)[4:] * 1e50
+    assert pca.lift(pca.points.lift(queries))[0, -3] == -np.inf
+    assert search.marked(queries, "pca").nnz == 0
+    assert search.at(2e50).marked(queries, "pca").nnz == 8
 
 
 @pytest.mark.usefixtures("every_flag_raises")

@@ -67,7 +67,7 @@ def test_sides_of_pairs_are_found_a_few_at_a_time(X, algorithm, monkeypatch):
     limits = search.limit(1.25), search.limit(1.0)
     queries, found = search.points.lift(X[:50]), np.full((50, 1500), np.inf)
     for query, point, squared in search.index(algorithm).found(
-        queries, limits[0], Sides(limits, search.bounds)
+        queries, limits[0], Sides(limits, search.nearer)
     ):
         found[query, point] = squared
     exact = squares(X[:50], X) * search.points.scale**2
@@ -86,7 +86,7 @@ def test_nearly_all_members_are_decided_without_differences(X, algorithm, monkey
 def test_what_is_marked_at_a_time_fits_working_memory(X, monkeypatch):
     refine, limit = (search := search_of(X, 3.0)).index("refine"), search.limit(1.0)
     calls = recorded(monkeypatch, refine, "_below")
-    queries, sides = search.points.lift(X), Sides((limit,), search.bounds)
+    queries, sides = search.points.lift(X), Sides((limit,), search.nearer)
     with config_context(working_memory=1):
         list(refine.found(queries, limit, sides))
     sizes = [len(call.args[0]) for call in calls]
@@ -100,7 +100,7 @@ def test_members_are_read_off_by_rows_without_empty_runs(X, monkeypatch):
     monkeypatch.setattr(refine_module, "_LISTED", 1500 * 100)
     refine, limit = (search := search_of(X, 3.0)).index("refine"), search.limit(1.0)
     with config_context(working_memory=1):
-        found = refine.found(search.points.lift(X), limit, Sides((limit,), search.bounds))
+        found = refine.found(search.points.lift(X), limit, Sides((limit,), search.nearer))
         runs = [np.unique(query) for query, _, _ in found]
     assert np.concatenate(runs).tolist() == list(range(1500))
     assert 1 <= min(map(len, runs)) <= max(map(len, runs)) <= 100
@@ -116,9 +116,9 @@ def test_a_block_with_too_many_entries_is_halved(monkeypatch):
 
 
 @pytest.mark.parametrize(("algorithm", "bounded"), [("cells", False), ("pca", True)])
-def test_only_pairs_found_in_few_dimensions_are_bounded_twice(X, algorithm, bounded, monkeypatch):
+def test_only_pairs_found_in_few_dimensions_are_looked_at_twice(X, algorithm, bounded, monkeypatch):
     search = search_of(X, 3.0)
-    calls = recorded(monkeypatch, search, "bounds")
+    calls = recorded(monkeypatch, search, "nearer")
     near = squares(X[:100], X) < 9.0
     np.testing.assert_array_equal(search.marked(X[:100], algorithm).toarray(), near)
     assert bool(calls) == bounded
@@ -134,12 +134,30 @@ def test_each_pair_is_multiplied_once_and_a_few_at_a_time(X, gathered, step, mon
     monkeypatch.setattr(refine_module, "_GATHERED", gathered)
     refine, indptr = search_of(X, 2.0).index("refine"), np.array([0, 5, 5, 7])
     point = np.array([3, 700, 8, 1499, 0, 8, 2])
-    calls = recorded(monkeypatch, np, "dot")
-    lower, upper = refine.bounds(refine.points.lift(X[:3]), indptr, point)
+    calls, queries = recorded(monkeypatch, np, "dot"), refine.points.lift(X[:3])
+    exact = refine.points.direct(queries, np.repeat([0, 1, 2], np.diff(indptr)), point)
+    limits = tuple(np.sort(exact)[[6, 3, 0]])  # on the rim of each, nobody is nearer
+    below = refine.nearer(queries, indptr, point, limits)
     sizes = [len(call.args[0]) for call in calls]
-    exact = squares(X[:3], X)[np.repeat([0, 1, 2], np.diff(indptr)), point] / 4.0
     assert (sum(sizes), max(sizes)) == (7, step)
-    assert ((lower <= exact) & (exact <= upper)).all()
+    np.testing.assert_array_equal(below, [exact < limit for limit in limits])
+
+
+def test_pairs_are_looked_at_directly_only_where_single_precision_leaves_them_open(X, monkeypatch):
+    refine, every = search_of(X, 4.0).index("refine"), np.arange(1500)
+    calls = recorded(monkeypatch, Points, "direct")
+    exact, queries = squares(X[:1], X)[0], refine.points.lift(X[:1])
+    (below,) = refine.nearer(queries, np.array([0, 1500]), every, (refine.points.radius_squared,))
+    np.testing.assert_array_equal(below, exact < 16.0)
+    excess = refine.product.excess(2.0 * refine.points.sizes.max() ** 2)
+    open_ = np.abs(exact / 16.0 - 1.0) * refine.points.radius_squared <= 2.0 * excess
+    (call,) = calls
+    assert np.isin(call.args[2], every[open_]).all()
+    beyond = X[:1] * np.array([[1e25], [1.0]])  # no number in single precision: all are open
+    (below,) = refine.nearer(refine.points.lift(beyond), np.array([0, 2, 4]), every[:4], (1e9,))
+    assert below.tolist() == [False, False, True, True]
+    assert len(calls[1].args[2]) == 4
+    assert refine.nearer(queries, np.array([0, 0]), every[:0], (1.0, 0.5)).shape == (2, 0)
 
 
 # Single precision

@@ -188,7 +188,9 @@ def test_nothing_is_asked_where_all_pairs_are_few(X):
 
 
 @pytest.mark.parametrize(("n_features", "single"), [(7, False), (8, True)])
-def test_pairs_are_bounded_in_single_precision_from_eight_features_on(X, n_features, single):
+def test_pairs_are_looked_at_in_single_precision_from_eight_features_on(
+    X, n_features, single, monkeypatch
+):
     search = search_of(np.ascontiguousarray(X[:, :n_features]), 2.0)
     search.prepare("gemm")
     assert list(search._indexes) == ["gemm", "refine"][: 1 + single]
@@ -197,8 +199,12 @@ def test_pairs_are_bounded_in_single_precision_from_eight_features_on(X, n_featu
         np.array([0, 3]),
         np.arange(1, 4),
     )
-    lower, upper = search.bounds(queries, indptr, point)
-    assert (lower < upper).all() if single else (lower == upper).all()
+    exact = search.points.direct(queries, np.zeros(3, dtype=int), point)
+    calls = recorded(monkeypatch, search.index("refine"), "nearer")
+    limits = tuple(np.sort(exact)[::-1] + np.array([1.0, 0.0, 0.0]))
+    below = search.nearer(queries, indptr, point, limits)
+    np.testing.assert_array_equal(below, [exact < limit for limit in limits])
+    assert len(calls) == single
 
 
 # Blocks

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .._math import Floats, Integers, Queries, in_segments
+from .._math import Floats, Integers, in_segments
 from ._index import DIRECT, LOOK, Task, nanoseconds
-from ._rough import Sides, settled
 from ._search import Search
 from ._sets import ActiveSets
 
@@ -154,15 +153,11 @@ class Lists:
             length = self._length[rows[part]]
             point = self._pool[in_segments(self._first[rows[part]], length)]
             indptr = np.concatenate([[0], np.cumsum(length)])
-            squared = self._decided(queries[part], indptr, point)
-            sets = ActiveSets(indptr, point, squared / points.radius_squared)
-            yield part, sets.where(squared < limit)
-
-    def _decided(self, queries: Queries, indptr: Integers, point: Integers) -> Floats:
-        """Return squared distances, or what is on the same side of the reach if that is enough."""
-        points, query = self.search.points, np.repeat(np.arange(len(queries)), np.diff(indptr))
-        if self.task == "distances":
-            return points.direct(queries, query, point)
-        lower, upper = self.search.bounds(queries, indptr, point)
-        sides = Sides((self.search.limit(self.reach),))
-        return settled(points, queries, query, point, lower, upper, sides)
+            if self.task == "members":
+                (inside,) = self.search.nearer(queries[part], indptr, point, (limit,))
+                squared = np.zeros(len(point))
+            else:
+                query = np.repeat(part, length)
+                squared = points.direct(queries, query, point)
+                inside = squared < limit
+            yield part, ActiveSets(indptr, point, squared / points.radius_squared).where(inside)

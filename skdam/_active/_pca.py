@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from .._math import UNIT_ROUNDOFF, Floats, Integers, Points, Queries, slices
+from .._math import UNIT_ROUNDOFF, Floats, Points, Queries, slices
 from ._index import DIRECT, SINGLE, nanoseconds
 from ._proposer import Proposer
 from ._sets import Found
@@ -29,6 +29,8 @@ _BLOCK = 2048
 
 class PCA(Proposer):
     """All pairs in m + 1 dimensions and single precision; float64 decides."""
+
+    is_tight = False
 
     def __init__(self, points: Points, weights: Floats) -> None:
         super().__init__(points, weights)
@@ -51,15 +53,6 @@ class PCA(Proposer):
 
     def bounded(self, queries: Queries, lifted: np.ndarray, limit: float) -> Iterator[Found]:
         return self.product.bounded(lifted, limit)
-
-    def excess(
-        self, queries: Queries, lifted: np.ndarray, query: Integers, point: Integers
-    ) -> Floats:
-        # (R x + R y)^2 - (R x - R y)^2 = 4 R x R y; a lifted query holds -2 R x
-        rest = lifted[query, -3].astype(np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):
-            rest *= self.product.rows[point, -3]
-            return super().excess(queries, lifted, query, point) - 2.0 * rest
 
 
 def _principal_axes(z: Floats) -> Floats:

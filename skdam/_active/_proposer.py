@@ -8,7 +8,7 @@ import numpy as np
 
 from .._math import Floats, Integers, Queries
 from ._index import DIRECT, LOOK, SINGLE, Index, Task, nanoseconds, sampled
-from ._rough import Bounds, Sides, from_above, settled
+from ._rough import Nearer, Sides, from_above, settled
 from ._sets import Found, joined
 from ._single import SingleProduct, centred
 
@@ -23,9 +23,12 @@ class Proposer(Index):
     ----------
     product : SingleProduct
         Gives lower bounds of the squared distances.
+    is_tight : bool
+        Whether they differ from these by roundings alone.
     """
 
     product: SingleProduct
+    is_tight: bool = True
 
     @property
     def width(self) -> int:
@@ -40,9 +43,7 @@ class Proposer(Index):
     def bounded(self, queries: Queries, lifted: np.ndarray, limit: float) -> Iterator[Found]:
         """Yield all pairs that may be nearer than ``sqrt(limit)``, with their lower bounds."""
 
-    def excess(
-        self, queries: Queries, lifted: np.ndarray, query: Integers, point: Integers
-    ) -> Floats:
+    def excess(self, queries: Queries, query: Integers, point: Integers) -> Floats:
         """Bound how far the squared distances of pairs are above their lower bounds."""
         with np.errstate(over="ignore"):
             return self.product.excess(queries.sizes[query] ** 2 + self.points.sizes[point] ** 2)
@@ -50,14 +51,14 @@ class Proposer(Index):
     def found(self, queries: Queries, limit: float, sides: Sides | None = None) -> Iterator[Found]:
         lifted = self.lift(queries)
         for query, point, lower in _batches(self.bounded(queries, lifted, limit)):
-            if sides is None or sides.bounds is None:
+            if sides is None or sides.nearer is None:
                 squared = self.points.direct(queries, query, point)
+            elif self.is_tight:
+                bounds = from_above(lower, self.excess(queries, query, point))
+                squared = settled(self.points, queries, query, point, *bounds, sides)
             else:
-                excess = self.excess(queries, lifted, query, point)
-                lower, upper = from_above(lower, excess)
-                if self.width < self.points.rows.shape[1]:
-                    _narrow(queries, query, point, lower, upper, sides)
-                squared = settled(self.points, queries, query, point, lower, upper, sides)
+                yield _decided(queries, query, point, sides)
+                continue
             inside = squared < limit
             yield query[inside], point[inside], squared[inside]
 
@@ -83,19 +84,14 @@ class Proposer(Index):
         return sum(len(query) for query, _, _ in self.bounded(queries, self.lift(queries), limit))
 
 
-def _narrow(
-    queries: Queries,
-    query: Integers,
-    point: Integers,
-    lower: Floats,
-    upper: Floats,
-    sides: Sides,
-) -> None:
-    """Bound more tightly, in place, the pairs that are not decided yet."""
-    rest = sides.undecided(lower, upper)
-    rest = rest[np.argsort(query[rest], kind="stable")]
-    indptr = np.searchsorted(query[rest], np.arange(len(queries) + 1))
-    lower[rest], upper[rest] = cast(Bounds, sides.bounds)(queries, indptr, point[rest])
+def _decided(queries: Queries, query: Integers, point: Integers, sides: Sides) -> Found:
+    """Return those pairs that are nearer than the widest limit."""
+    order = np.argsort(query, kind="stable")
+    query, point = query.take(order), point.take(order)
+    indptr = np.searchsorted(query, np.arange(len(queries) + 1))
+    below = cast(Nearer, sides.nearer)(queries, indptr, point, sides.limits)
+    inside = below[0]
+    return query[inside], point[inside], sides.standing(below[:, inside])
 
 
 def _batches(found: Iterable[Found]) -> Iterator[Found]:

@@ -7,19 +7,26 @@ import numpy as np
 
 from .._math import TERM_ERROR, Floats, Integers, Points, Queries
 
-#: A function of (queries, indptr, point) that bounds squared distances from below and above: those
-#: of query i and the points ``point[indptr[i]:indptr[i + 1]]``.
-Bounds = Callable[[Queries, Integers, Integers], tuple[Floats, Floats]]
+#: A function of (queries, indptr, point, limits) that tells for each limit of squared distances
+#: which pairs are nearer: those of query i and the points ``point[indptr[i]:indptr[i + 1]]``.
+Nearer = Callable[[Queries, Integers, Integers, tuple[float, ...]], np.ndarray]
 
 
 class Sides(NamedTuple):
     """Limits, the widest first, of which squared distances have to be on the right side.
 
-    With bounds, no more is asked of them.
+    With `nearer`, which tells the sides, no more is asked of them.
     """
 
     limits: tuple[float, ...]
-    bounds: Bounds | None = None
+    nearer: Nearer | None = None
+
+    def standing(self, below: np.ndarray) -> Floats:
+        """Return numbers for what is below the widest limit, on the same sides of the others."""
+        squared = np.zeros(below.shape[1])
+        for limit, narrower in zip(self.limits[1:], below[1:], strict=True):
+            squared[~narrower] = (limit + self.limits[0]) / 2.0
+        return squared
 
     def undecided(self, lower: Floats, upper: Floats) -> Integers:
         """Return the places of those that bounds do not put on a side of each limit."""
@@ -40,7 +47,7 @@ def doubtful(squared: Floats, error: Floats, sides: Sides) -> Integers:
     Where distances matter, the error has to be a small share of the depth below each limit.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # no number decides nothing
-        slack = error / TERM_ERROR if sides.bounds is None else error
+        slack = error / TERM_ERROR if sides.nearer is None else error
         return sides.undecided(squared - error, squared + slack)
 
 

@@ -86,13 +86,15 @@ class Search:
         """The back end that knows what is far behind the nearest point."""
         return cast(Tree, self.index("tree"))
 
-    def bounds(self, queries: Queries, indptr: Integers, point: Integers) -> tuple[Floats, Floats]:
-        """Bound the squared distances of single pairs, grouped by query, from below and above."""
+    def nearer(
+        self, queries: Queries, indptr: Integers, point: Integers, limits: tuple[float, ...]
+    ) -> np.ndarray:
+        """Return for each limit of squared distances which pairs, grouped by query, are nearer."""
         if self.points.rows.shape[1] >= _SINGLE_FEATURES:
-            return cast(Refine, self.index("refine")).bounds(queries, indptr, point)
+            return cast(Refine, self.index("refine")).nearer(queries, indptr, point, limits)
         query = np.repeat(np.arange(len(queries)), np.diff(indptr))
         squared = self.points.direct(queries, query, point)
-        return squared, squared
+        return np.array([squared < limit for limit in limits])
 
     def prepare(self, algorithm: str) -> None:
         """Build all that searches by `algorithm` will need, whatever they are asked."""
@@ -152,7 +154,7 @@ class Search:
         order, limit = index.order(X, task), self.limit(reach)
         order = np.arange(len(X)) if order is None else order
         limits = (limit,) if within is None else (limit, self.limit(within))
-        sides = Sides(limits, self.bounds if task == "members" else None)
+        sides = Sides(limits, self.nearer if task == "members" else None)
         gather = partial(
             ActiveSets.gather,
             limit=self.points.radius_squared,

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array
 
-from .._math import Floats, Integers, segment_sums
+from .._math import Floats, Integers, order_of, segment_sums
 
 #: Pairs found: query, point, and their squared distance.
 Found = tuple[Integers, Integers, Floats]
@@ -54,12 +54,12 @@ class ActiveSets:
         query, point, squared = joined(parts)
         indptr = np.concatenate([[0], np.cumsum(np.bincount(query, minlength=n_rows))])
         if not ascending:
-            order = np.argsort(query * (point.max(initial=0) + 1) + point)
+            order = order_of(query * (point.max(initial=0) + 1) + point)
         elif (query[1:] < query[:-1]).any():
             order = _stable_order(query, n_rows)
         else:
             return cls(indptr, point, squared / limit)
-        return cls(indptr, point[order], squared[order] / limit)
+        return cls(indptr, point.take(order), squared.take(order) / limit)
 
     @property
     def query(self) -> Integers:

@@ -8,12 +8,15 @@ not a number is never far.
 """
 
 from collections.abc import Iterator
+from copy import copy
+from typing import Self
 
 import numpy as np
 
 from .._math import (
     SINGLE_ROUNDOFF,
     Floats,
+    Integers,
     Queries,
     slices,
     tile_columns,
@@ -44,6 +47,12 @@ class SingleProduct:
         with np.errstate(over="ignore", under="ignore"):
             self.rows[:, :-2], self.rows[:, -2] = z, 1.0
             self.rows[:, -1] = _addable(squares) * self.shrunk
+
+    def taken(self, rows: Integers) -> Self:
+        """Return the product of some of the rows."""
+        other = copy(self)
+        other.rows = self.rows.take(rows, axis=0)
+        return other
 
     def lift(self, z: Floats, squares: Floats) -> np.ndarray:
         """Prepare queries."""
@@ -93,6 +102,16 @@ def above(limit: float) -> np.floating:
 def beneath(limit: float) -> np.floating:
     """Return a limit in single precision, rounded down; nothing is below one that is not > 0."""
     return np.float32(limit * (1.0 - 2.0**-20) if limit > 0 else -np.inf)
+
+
+def sided(lower: np.ndarray, limit: float, excess: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return which pairs may be nearer than a limit, and which of them may not be.
+
+    Squared distances are above their lower bounds by `excess` at most.
+    """
+    far, near = lower > above(limit), lower < beneath(limit - excess)
+    unsure = np.equal(far, near, out=near)  # what is not a number is neither
+    return np.logical_not(far, out=far), unsure
 
 
 def _addable(squares: Floats) -> Floats:
