@@ -6,7 +6,7 @@ shorter than a thousandth of the radius, and so before the fixed point).
 
 import numpy as np
 from measure import batched_radius_neighbours, mean_shift, once, scaled, seconds, table
-from scenes import digits, gaussian
+from scenes import digits, gaussian, mixture
 
 from skdam import EpanechnikovMemory
 
@@ -17,6 +17,8 @@ def scenes():
         yield gaussian(10_000, 16, 1_000, active / 10_000), 50, 1_000
         yield digits(60_000, 1_500, active), 10, 200
         yield digits(60_000, 200, active, side=28), 4, 20
+    yield gaussian(10_000, 2, 3_000, 50 / 10_000), 100, 3_000
+    yield mixture(10_000, 16, 1_000, 20), 50, 1_000
 
 
 def row(scene, n_peer, n_batch):

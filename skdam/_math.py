@@ -244,14 +244,6 @@ def _sparse_entries(flat: np.ndarray) -> Integers:
     return words[entry >> 3] * 8 + (entry & 7)
 
 
-def order_of(keys: Integers) -> Integers:
-    """Return the order of integers >= 0; sorting them with their places costs half of `argsort`."""
-    bits = len(keys).bit_length()
-    if int(keys.max(initial=0)) >= 2 ** (63 - bits):
-        return np.argsort(keys, kind="stable")
-    return np.sort((keys << bits) | np.arange(len(keys))) & ((1 << bits) - 1)
-
-
 class RowCounts:
     """How many entries of each row are true, in masks (C order) that come tile by tile."""
 

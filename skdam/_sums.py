@@ -7,7 +7,6 @@ stream over all memories in the log domain.  The loops are here; the formulas ar
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -33,36 +32,21 @@ class Pull:
     offset: Floats
     log_mass: Floats
 
-    @classmethod
-    def blank(cls, shape: tuple[int, int]) -> Self:
-        """Return one of so many states and features, to be filled in."""
-        return cls(np.empty(shape), np.empty(shape), np.empty(shape[0]))
-
     @property
     def mean(self) -> Floats:
         """The mean memory."""
         return self.anchor + self.offset
 
-    def put(self, rows: Integers, other: "Pull") -> None:
-        """Fill in some rows."""
-        self.anchor[rows], self.offset[rows] = other.anchor, other.offset
-        self.log_mass[rows] = other.log_mass
-
-    def taken(self, rows: Integers) -> "Pull":
-        """Return some rows."""
-        return Pull(self.anchor[rows], self.offset[rows], self.log_mass[rows])
-
 
 @dataclass(frozen=True, eq=False)
 class Walk:
-    """Sums at n rows that move: functions of (rows, states), which may remember who was near."""
+    """Mean shift of n rows: functions of (rows, states), which may remember who was near.
 
-    pull: Callable[[Integers, Floats], Pull]
+    `step` returns the next states, `covers` whether any memory pulls on them.
+    """
+
+    step: Callable[[Integers, Floats], Floats]
     covers: Callable[[Integers, Floats], np.ndarray]
-
-    def step(self, rows: Integers, X: Floats) -> Floats:
-        """Return the next states of mean shift."""
-        return self.pull(rows, X).mean
 
 
 class KernelSums(ABC):
@@ -87,8 +71,8 @@ class KernelSums(ABC):
         """
 
     def walk(self, n_rows: int) -> Walk:
-        """Return the same sums for rows that move."""
-        return Walk(lambda rows, X: self.pull(X), lambda rows, X: self.covers(X))
+        """Return the same for rows that move."""
+        return Walk(lambda rows, X: self.pull(X).mean, lambda rows, X: self.covers(X))
 
     @abstractmethod
     def shares(self, X: Floats) -> csr_array:
@@ -123,9 +107,8 @@ class CompactSums(KernelSums):
 
     def walk(self, n_rows: int) -> Walk:
         lists = Lists(self.search, self.algorithm, n_rows, task=self._task)
-        shape = n_rows, self.search.points.rows.shape[1]
-        start = _Start(lambda rows, X, note: self._pull(X, lists.sets(rows, X), note), shape)
-        return Walk(start.pull, start.covers)
+        start = _Start(lambda rows, X, note: self._pull(X, lists.sets(rows, X), note), n_rows)
+        return Walk(start.step, start.covers)
 
     def _pull(self, X: Floats, blocks: Blocks, note: Note | None = None) -> Pull:
         anchor, offset = np.empty_like(X), np.empty_like(X)
@@ -174,14 +157,11 @@ class CompactSums(KernelSums):
 
 
 class _Start:
-    """The pull on rows that were asked whether they are covered, kept for their first step."""
+    """Remembers where rows go that were asked whether they are covered, for their first step."""
 
-    def __init__(
-        self, pull: Callable[[Integers, Floats, Note | None], Pull], shape: tuple[int, int]
-    ) -> None:
-        self._pull = pull
-        self._state = np.full(shape, np.nan)
-        self._known: Pull | None = None
+    def __init__(self, pull: Callable[[Integers, Floats, Note | None], Pull], n_rows: int) -> None:
+        self._pull, self._n_rows = pull, n_rows
+        self._known: Floats | None = None  # states that were asked for, and their means
 
     def covers(self, rows: Integers, X: Floats) -> np.ndarray:
         """Return whether any memory is active for each row."""
@@ -190,22 +170,20 @@ class _Start:
         def note(part: Integers, sets: ActiveSets) -> None:
             covered[part] = sets.covered
 
-        pull = self._pull(rows, X, note)
         if self._known is None:
-            self._known = Pull.blank(self._state.shape)
-        self._state[rows] = X
-        self._known.put(rows, pull)
+            self._known = np.full((2, self._n_rows, X.shape[1]), np.nan)
+        self._known[:, rows] = X, self._pull(rows, X, note).mean
         return covered
 
-    def pull(self, rows: Integers, X: Floats) -> Pull:
-        """Return the pull on rows, which is known already where they have not moved yet."""
+    def step(self, rows: Integers, X: Floats) -> Floats:
+        """Return the next states: those known already of rows that have not moved yet."""
         if self._known is None:
-            return self._pull(rows, X, None)
-        pull, self._known = self._known.taken(rows), None
-        moved = np.flatnonzero((self._state[rows] != X).any(axis=1))
+            return self._pull(rows, X, None).mean
+        (before, after), self._known = self._known[:, rows], None
+        moved = np.flatnonzero((before != X).any(axis=1))
         if moved.size:
-            pull.put(moved, self._pull(rows[moved], X[moved], None))
-        return pull
+            after[moved] = self._pull(rows[moved], X[moved], None).mean
+        return after
 
 
 def _covered(X: Floats, blocks: Blocks) -> np.ndarray:

@@ -10,7 +10,7 @@ from skdam._active import BACK_ENDS, ActiveSets, Lists, Search
 from skdam._active import _refine as refine_module
 from skdam._active._proposer import _batches
 from skdam._active._rough import Sides
-from skdam._active._sets import joined
+from skdam._active._sets import _order, joined
 from skdam._active._single import SingleProduct, above, beneath
 from skdam._math import SINGLE_ROUNDOFF, Points
 
@@ -37,6 +37,14 @@ def test_runs_of_pairs_are_joined_up_to_a_batch(monkeypatch):
     runs = [(np.arange(n), np.arange(n), np.zeros(n)) for n in (3, 1, 2, 5, 3, 1, 1)]
     assert [len(query) for query, _, _ in _batches(runs)] == [4, 7, 4, 1]
     assert list(_batches([])) == []
+
+
+@pytest.mark.parametrize("largest", [0, 7, 2**59 - 1, 2**59, 2**62])
+def test_integers_are_put_in_order_with_or_without_room_for_their_places(largest):
+    keys = np.random.default_rng(0).permutation(15) % 9
+    keys[3] = largest
+    for some in (keys, keys[:1], keys[:0]):  # four bits, one, and none
+        assert _order(some).tolist() == np.argsort(some, kind="stable").tolist()
 
 
 @every_back_end

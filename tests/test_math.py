@@ -224,14 +224,6 @@ def test_segments_are_batched_without_loss():
     assert [(part.start, part.stop) for part in batches] == [(0, 3), (3, 4), (4, 8)]
 
 
-@pytest.mark.parametrize("largest", [0, 7, 2**59 - 1, 2**59, 2**62])
-def test_integers_are_put_in_order_with_or_without_room_for_their_places(largest):
-    keys = np.random.default_rng(0).permutation(15) % 9
-    keys[3] = largest
-    for some in (keys, keys[:1], keys[:0]):  # four bits, one, and none
-        assert _math.order_of(some).tolist() == np.argsort(some, kind="stable").tolist()
-
-
 def test_columns_of_one_place_are_added_up():
     A = np.array([[1.0, 2.0, 4.0, 8.0], [0.5, 0.0, 1.0, 2.0]])
     assert _math.pooled(A, np.array([1, 0, 1, 2])).tolist() == [[2.0, 5.0, 8.0], [0.0, 1.5, 2.0]]

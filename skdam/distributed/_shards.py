@@ -67,14 +67,13 @@ class ShardedEnergy(SumEnergy):
         """
         before = np.zeros(n_rows, dtype=np.uint64)
 
-        def pull(rows: Integers, X: Floats) -> Pull:
+        def step(rows: Integers, X: Floats) -> Floats:
             after, sets = self.pull_and_sets(X)
-            rests = (self.kernel.is_flat & (before[rows] == sets))[:, None]
+            rests = self.kernel.is_flat & (before[rows] == sets)
             before[rows] = sets
-            anchor, offset = np.where(rests, X, after.anchor), np.where(rests, 0.0, after.offset)
-            return Pull(anchor, offset, after.log_mass)
+            return np.where(rests[:, None], X, after.mean)
 
-        return Walk(pull, lambda _, X: np.any(self._ask(_covers, X), axis=0))
+        return Walk(step, lambda _, X: np.any(self._ask(_covers, X), axis=0))
 
     def pull(self, X: Floats) -> Pull:
         """Return the pull of all shards."""
