@@ -152,7 +152,7 @@ class CompactSums(KernelSums):
         return "members" if self.kernel.is_flat else "distances"
 
     def _pulls(self, sets: ActiveSets) -> Floats:
-        weights = self.weights[sets.indices]
+        weights = self.weights.take(sets.indices)
         return weights if self.kernel.is_flat else weights * self.kernel.slope(sets.u)
 
 

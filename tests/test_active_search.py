@@ -243,6 +243,21 @@ def test_rows_are_asked_one_by_one_where_two_might_not_fit(X, monkeypatch):
         assert [len(rows) for rows, _ in blocks] == [size] * (8 // size)
 
 
+def test_blocks_have_fewer_rows_after_many_entries_and_more_after_few(X, monkeypatch):
+    monkeypatch.setattr("skdam._active._search._HANDY", 15_000)
+    monkeypatch.setattr("skdam._active._search._FEWEST", 4)
+    search = search_of(np.append(X, np.full((1, 12), 1e3), axis=0), 100.0)
+    Y = np.repeat(X[:1], 120, axis=0)
+    Y[41:] = 1e3
+    monkeypatch.setattr(search.index("gemm"), "rows", 32)
+    blocks = list(search.sets(Y, "gemm"))
+    assert [len(rows) for rows, _ in blocks] == [32, 9, 9, 32, 32, 6]
+    assert np.concatenate([rows for rows, _ in blocks]).tolist() == list(range(120))
+    monkeypatch.setattr("skdam._active._search._FEWEST", 12)
+    dense = np.repeat(X[:1], 60, axis=0)
+    assert [len(rows) for rows, _ in search.sets(dense, "gemm")] == [32, 12, 12, 4]
+
+
 def test_order_by_query_does_not_depend_on_how_many_there_are():
     query = np.array([70_000, 65_536, 3, 0, 65_536, 3])
     assert _stable_order(query, 2**17).tolist() == [3, 2, 5, 1, 4, 0]

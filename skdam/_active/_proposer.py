@@ -91,7 +91,7 @@ def _decided(queries: Queries, query: Integers, point: Integers, sides: Sides) -
     indptr = np.searchsorted(query, np.arange(len(queries) + 1))
     below = cast(Nearer, sides.nearer)(queries, indptr, point, sides.limits)
     inside = below[0]
-    return query[inside], point[inside], sides.standing(below[:, inside])
+    return query[inside], point[inside], sides.standing(below[1:, inside])
 
 
 def _batches(found: Iterable[Found]) -> Iterator[Found]:

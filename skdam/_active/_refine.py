@@ -58,15 +58,16 @@ class Refine(Proposer):
             below = self._below(queries[rows], sides.limits, point, product)
             for part in slices(rows.stop - rows.start, _LISTED // len(point)):
                 query, column = true_entries(below[0][part])
-                squared = sides.standing(below[:, part][:, query, column])
-                yield rows.start + part.start + query, point.take(column), squared
+                squared = sides.standing(below[1:, part][:, query, column])
+                query += rows.start + part.start
+                yield query, point.take(column), squared
 
     def _reachable(self, queries: Queries, limit: float) -> tuple[Integers, SingleProduct]:
         """Return the points that may be within reach of any query, and their product.
 
         From the middle of the queries they are no farther than the farthest query and the reach.
         """
-        every, (z, _) = np.arange(len(self.points)), centred(queries)
+        z, _ = centred(queries)
         with np.errstate(over="ignore", invalid="ignore"):
             middle = z.mean(axis=0, keepdims=True)
             width = np.sqrt(((z - middle) ** 2).sum(axis=1).max())
@@ -75,8 +76,8 @@ class Refine(Proposer):
             reach = (np.sqrt(limit) + width) * (1.0 + _SLACK) + _SLACK * size
             lower = self.product.rows @ self.product.lift(middle, squares)[0]
             near = np.flatnonzero(~(lower > above(reach**2)))
-        if len(near) > _MOST * len(every):
-            return every, self.product
+        if len(near) > _MOST * len(self.points):
+            return np.arange(len(self.points)), self.product
         return near, self.product.taken(near)
 
     def _below(

@@ -21,11 +21,11 @@ class Sides(NamedTuple):
     limits: tuple[float, ...]
     nearer: Nearer | None = None
 
-    def standing(self, below: np.ndarray) -> Floats:
-        """Return numbers for what is below the widest limit, on the same sides of the others."""
-        squared = np.zeros(below.shape[1])
-        for limit, narrower in zip(self.limits[1:], below[1:], strict=True):
-            squared[~narrower] = (limit + self.limits[0]) / 2.0
+    def standing(self, narrower: np.ndarray) -> Floats:
+        """Return numbers below the widest limit, below each of the others where that is told."""
+        squared = np.zeros(narrower.shape[1])
+        for limit, below in zip(self.limits[1:], narrower, strict=True):
+            squared[~below] = (limit + self.limits[0]) / 2.0
         return squared
 
     def undecided(self, lower: Floats, upper: Floats) -> Integers:

@@ -50,6 +50,9 @@ _SINGLE_FEATURES = 8
 _SAME_UNIT = 2.0**16
 #: Bytes that one entry of a set takes while it is found.
 _ENTRY = 64
+#: Entries that a block should have: larger arrays are got from the system, and given back, each
+#: time.  Blocks of fewer rows cost more than they save.
+_HANDY, _FEWEST = 2**17, 64
 
 
 class Search:
@@ -161,7 +164,8 @@ class Search:
             most=self.most,
             ascending=index.ascending,
         )
-        start, size = 0, min(index.rows, max(1, self.most // min(len(self), TILE_COLUMNS)))
+        start, most = 0, min(index.rows, max(1, self.most // min(len(self), TILE_COLUMNS)))
+        size = most
         while start < len(X):
             rows = order[start : start + size]
             sets = gather(len(rows), index.found(self.points.lift(X[rows]), limit, sides))
@@ -170,6 +174,8 @@ class Search:
                 continue
             yield rows, sets
             start += len(rows)
+            per_row = 1 + len(sets.indices) // len(rows)
+            size = min(most, max(_FEWEST, _HANDY // per_row))
 
     def totals(
         self,

@@ -52,13 +52,14 @@ class ActiveSets:
                 return None
             parts.append(part)
         query, point, squared = joined(parts)
-        indptr = np.concatenate([[0], np.cumsum(np.bincount(query, minlength=n_rows))])
         if not ascending:
             order = _order(query * (point.max(initial=0) + 1) + point)
         elif (query[1:] < query[:-1]).any():
             order = _stable_order(query, n_rows)
         else:
+            indptr = np.searchsorted(query, np.arange(n_rows + 1))
             return cls(indptr, point, squared / limit)
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(query, minlength=n_rows))])
         return cls(indptr, point.take(order), squared.take(order) / limit)
 
     @property
