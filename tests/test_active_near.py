@@ -129,6 +129,15 @@ def test_one_far_query_makes_others_list_no_more_than_strips_have():
     assert (times <= Strips(z).counts(X, reach)).all()
 
 
+def test_queries_off_all_strips_look_at_nobody():
+    strips = Strips(np.random.default_rng(0).uniform(size=(100, 2)))
+    X = np.array([[0.5, 0.5], [50.0, 0.5], [0.5, 50.0], [-9.0, 9.0]])
+    counts = strips.counts(X, np.full(4, 0.1))
+    assert counts[0] > 1
+    assert counts[1] == counts[3] == 0
+    assert counts[2] <= 1  # the last point of all, where a place along ends
+
+
 @pytest.fixture
 def branches():
     z = np.random.default_rng(0).normal(size=(400, 3))
