@@ -168,6 +168,8 @@ def test_few_pairs_are_listed_without_being_counted(branches, monkeypatch):
 
 
 def test_planes_and_lines_have_strips():
-    for n_features, kind in ((1, Strips), (2, Strips), (3, Branches)):
+    for n_features, kind, rows in ((1, Strips, 1024), (2, Strips, 1024), (3, Branches, 256)):
         X = np.random.default_rng(0).normal(size=(20, n_features))
-        assert isinstance(search_of(X, 1.0).index("tree").near, kind)
+        tree = search_of(X, 1.0).index("tree")
+        assert isinstance(tree.near, kind)
+        assert tree.rows == rows

@@ -27,8 +27,11 @@ class Near(Protocol):
     ----------
     row, entry : float
         Nanoseconds that a query and a point that is looked at cost, until it is in an active set.
+    rows : int
+        Queries that are best answered together.
     """
 
+    rows: int
     row: float
     entry: float
 
@@ -42,7 +45,7 @@ class Near(Protocol):
 class Branches:
     """The search of a k-d tree."""
 
-    row, entry = 3e3, 120.0
+    rows, row, entry = 256, 3e3, 120.0
 
     def __init__(self, tree: KDTree) -> None:
         self.tree = tree
@@ -78,7 +81,7 @@ class Strips:
         Where it is, across and along.
     """
 
-    row, entry = 800.0, 50.0
+    rows, row, entry = 1024, 800.0, 50.0
 
     def __init__(self, z: Floats) -> None:
         y, x = _across(z)

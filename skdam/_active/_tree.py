@@ -48,6 +48,7 @@ class Tree(Index):
         tree = KDTree(z, leaf_size=LEAF)
         self.leaves = Leaves.of(tree, points, weights)
         self.near: Near = Strips(z) if z.shape[1] <= 2 else Branches(tree)
+        self.rows = self.near.rows
 
     def order(self, X: Floats, task: Task) -> Integers | None:
         return near_together(X) if task == "sums" else None
