@@ -113,11 +113,11 @@ def test_strips_look_at_few_points_besides():
 
 def test_points_of_one_coordinate_share_a_strip():
     along = np.random.default_rng(0).normal(size=900)
-    z = np.column_stack([np.repeat([0.0, 1.0, 2.0], 300), along])
+    z = np.column_stack([np.repeat([0.0, 3.0, 6.0], 300), along])
     strips = Strips(z)
-    assert strips.low.tolist() == strips.high.tolist() == [0.0, 1.0, 2.0]
+    assert strips.low.tolist() == strips.high.tolist() == [0.0, 3.0, 6.0]
     inside = np.abs(z[:, 1] - 0.5) <= 0.25
-    assert strips.counts(np.array([[1.0, 0.5]]), np.array([0.25])) == inside[300:600].sum()
+    assert strips.counts(np.array([[3.0, 0.5]]), np.array([0.25])) == inside[300:600].sum()
 
 
 def test_one_far_query_makes_others_list_no_more_than_strips_have():
@@ -127,6 +127,18 @@ def test_one_far_query_makes_others_list_no_more_than_strips_have():
     for query, _, _ in Strips(z).pairs(X, reach):
         times += np.bincount(query, minlength=60)
     assert (times <= Strips(z).counts(X, reach)).all()
+
+
+def test_strips_cut_the_axis_of_the_larger_spread_whatever_lies_far_off():
+    z = np.random.default_rng(0).uniform(size=(2500, 2))
+    for axis in (0, 1):
+        flat = z * np.where(np.arange(2) == axis, 1.0, 1e-3)
+        flat[::100, 1 - axis] = 50.0
+        strips = Strips(flat)
+        assert strips.across == axis
+        reach = np.array([0.01])
+        runs = list(strips._runs(np.where(np.arange(2) == axis, 0.5, 5e-4)[None], reach))
+        assert sum(len(query) for query, _, _ in runs) <= 4  # of fifty
 
 
 def test_queries_off_all_strips_look_at_nobody():

@@ -1,8 +1,8 @@
 """Pairs within reach in few dimensions: of strips of a plane, or down the branches of a tree.
 
-In a plane the points are cut into strips of about as many points as there are strips; each is
-sorted along its length.  A query finds in each strip within its reach the run of points that its
-circle covers, by bisection; of a line there is one strip.
+In a plane the points are cut into strips, across the axis of the larger spread, of about as many
+points as there are strips; each is sorted along its length.  A query finds in each strip within
+its reach the run of points that its circle covers, by bisection; of a line there is one strip.
 """
 
 from collections.abc import Iterator
@@ -71,6 +71,8 @@ class Strips:
 
     Attributes
     ----------
+    across : int
+        The axis that strips are cut across, if there are two.
     low, high : ndarray of shape (n_strips,)
         Where strips begin and end, across; ascending.
     key : ndarray of shape (K,)
@@ -84,7 +86,9 @@ class Strips:
     rows, row, entry = 1024, 800.0, 50.0
 
     def __init__(self, z: Floats) -> None:
-        y, x = _across(z)
+        spread = np.subtract(*np.quantile(z, [0.9, 0.1], axis=0))
+        self.across = int(spread.argmax())
+        y, x = self._axes(z)
         strip, self.low, self.high = _cut(y)
         self.origin = x.min()
         self.length = max(x.max() - self.origin, np.finfo(np.float64).tiny)
@@ -98,7 +102,7 @@ class Strips:
         return np.bincount(query, length, minlength=len(X)).astype(np.intp)
 
     def pairs(self, X: Floats, reach: Floats) -> Iterator[Found]:
-        y, x = _across(X)
+        y, x = self._axes(X)
         farthest = reach.max() ** 2
         for query, first, length in self._runs(X, reach):
             for part in segment_batches(_pointers(length), _BATCH):
@@ -111,7 +115,7 @@ class Strips:
 
     def _runs(self, X: Floats, reach: Floats) -> Iterator[tuple[Integers, Integers, Integers]]:
         """Yield (queries, first places, lengths) of runs of points: one for each strip in reach."""
-        y, x = _across(X)
+        y, x = self._axes(X)
         first = np.searchsorted(self.high, y - reach)
         crossed = np.searchsorted(self.low, y + reach, side="right") - first
         for part in segment_batches(_pointers(crossed), _CROSSED):
@@ -125,15 +129,16 @@ class Strips:
             stop = np.searchsorted(self.key, self._keys(strip, x[query] + half), side="right")
             yield query, start, stop - start
 
+    def _axes(self, z: Floats) -> tuple[Floats, Floats]:
+        """Return coordinates across strips and along them."""
+        if z.shape[1] == 1:
+            return np.zeros(len(z)), z[:, 0]
+        return z[:, self.across], z[:, 1 - self.across]
+
     def _keys(self, strip: Integers, x: Floats) -> Floats:
         """Return strips and places along them as numbers; no rounding changes their order."""
         with np.errstate(over="ignore"):
             return 2.0 * strip + np.clip((x - self.origin) / self.length, 0.0, 1.0)
-
-
-def _across(z: Floats) -> tuple[Floats, Floats]:
-    """Return coordinates across strips and along them."""
-    return (z[:, 0] if z.shape[1] == 2 else np.zeros(len(z))), z[:, -1]
 
 
 def _cut(y: Floats) -> tuple[Integers, Floats, Floats]:
