@@ -269,7 +269,7 @@ def slope_of_the_next_kernel(right, self, u):
     return right(replace(self, power=self.power + 1), u)
 
 
-@wrong("skdam._sums.Walk.step")
+@wrong("skdam._sums._Start.step")
 def step_too_far(right, self, rows, X):
     return X + 2.5 * (right(self, rows, X) - X)
 
