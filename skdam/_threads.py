@@ -78,7 +78,8 @@ def over_threads(work: Callable[[slice], Part], parts: Sequence[slice], n_jobs: 
     """Do `work` on each part, in threads that know this one's configuration of scikit-learn.
 
     Not by scikit-learn's `delayed`: that carries filters of warnings, too, which threads share, and
-    several at once may lose them for the whole process.
+    several at once may lose them for the whole process.  All parts are handed over at once: joblib
+    parses its default, "2 * n_jobs", and Python 3.11's parser may fail if several threads parse.
     """
     config = get_config()
 
@@ -87,5 +88,5 @@ def over_threads(work: Callable[[slice], Part], parts: Sequence[slice], n_jobs: 
             return work(part)
 
     with single_blas():
-        parallel = Parallel(n_jobs=n_jobs, backend="threading")
+        parallel = Parallel(n_jobs=n_jobs, backend="threading", pre_dispatch="all")
         return parallel(delayed(configured)(part) for part in parts)

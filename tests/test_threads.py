@@ -268,3 +268,12 @@ def test_a_search_by_any_back_end_writes_nothing(algorithm):
     before = held(memory)
     answers(memory, MANY[:40])
     assert held(memory) == before
+
+
+def test_no_call_parses_code_which_threads_of_python_311_may_not_do_at_once(monkeypatch):
+    def fails(expression):
+        raise SystemError("AST constructor recursion depth mismatch")
+
+    monkeypatch.setattr("joblib.parallel.eval_expr", fails)
+    memory = EpanechnikovMemory(bandwidth=1.0, n_jobs=2).fit(QUERIES)
+    assert memory.transform(MANY[:, : QUERIES.shape[1]]).shape == (300, QUERIES.shape[1])
