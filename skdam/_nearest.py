@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ._math import Floats, Integers, Points, Queries, leave_out, row_blocks, true_entries
+from ._masks import true_entries
+from ._math import Floats, Integers, Points, Queries, leave_out, row_blocks
 
 
 def nearest(

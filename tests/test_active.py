@@ -12,7 +12,7 @@ from sklearn import config_context
 from skdam import EpanechnikovMemory, GaussianMemory
 from skdam._active import BACK_ENDS, ActiveSets, Search
 from skdam._active._index import nanoseconds, sampled
-from skdam._active._rough import Sides, doubtful, from_above
+from skdam._active._rough import doubtful, from_above
 from skdam._active._single import above, beneath
 from skdam._active._totals import added
 from skdam._math import UNIT_ROUNDOFF, Points
@@ -436,9 +436,8 @@ def test_what_is_no_number_in_single_precision_is_not_bounded():
 
 def test_an_error_counts_for_more_where_distances_matter():
     squared, error = np.array([0.5, 0.999, 1.0, 1.001, 1.1, np.nan]), np.full(6, 1e-15)
-    assert doubtful(squared, error, Sides((1.0,))).tolist() == [1, 2, 5]
-    assert doubtful(squared, error, Sides((1.0,), nearer=print)).tolist() == [2, 5]
-    assert doubtful(squared, error, Sides((1.1, 1.0), nearer=print)).tolist() == [2, 4, 5]
+    assert doubtful(squared, error, 1.0, rough=False).tolist() == [1, 2, 5]
+    assert doubtful(squared, error, 1.0, rough=True).tolist() == [2, 5]
 
 
 def test_pairs_are_gathered_by_query_and_point():

@@ -8,9 +8,10 @@ from searches import recorded, search_of, squares
 
 from skdam._active import BACK_ENDS, Search
 from skdam._active import _index as prices
-from skdam._active import _refine as refine_module
 from skdam._active import _tree as tree_module
 from skdam._active._index import nanoseconds
+from skdam._active._proposer import _RUN, SCAN
+from skdam._active._runs import Runs
 from skdam._active._sets import _stable_order
 from skdam._active._totals import added
 from skdam._math import UNIT_ROUNDOFF, Points
@@ -35,13 +36,13 @@ def test_every_query_costs_a_product_and_every_pair_its_price(X):
     search = search_of(X, 3.0)
     refine, cells, pca, gemm = map(search.index, ("refine", "cells", "pca", "gemm"))
     assert refine.floor() == pytest.approx(1500 * (0.37 + 0.0195 * 12))
-    assert cells.floor() == pytest.approx(len(cells.centres) * (0.37 + 0.0195 * 12))
+    assert cells.floor() == pytest.approx(len(cells.centres) * (0.37 + 0.0195 * 12 + 15.0))
     assert pca.floor() == pytest.approx(1500 * (0.37 + 0.0195 * pca.width))
     assert gemm.floor() == pytest.approx(1500 * (0.8 + 0.0405 * 12))
     assert search.index("tree").floor() == 0.0
     assert [index.price("distances") for index in (refine, cells, pca)] == [40.0 + 2.0 * 12] * 3
     prices = [index.price("members") for index in (refine, cells, pca)]
-    assert prices == pytest.approx([12.0, 30.0, 2.0 * (30.0 + 0.4 * 12)])
+    assert prices == pytest.approx([12.0, 30.0, 30.0 + 0.4 * 12])
 
 
 @pytest.mark.parametrize("task", ["distances", "members"])
@@ -73,13 +74,14 @@ def test_whole_leaves_cost_nothing_beyond_their_group(tree, monkeypatch):
 def test_a_cost_starts_at_the_floor_and_ends_where_all_pairs_are_near(X, algorithm, task):
     search = search_of(X, 3.0)
     index, far, n = search.index(algorithm), np.full((40, 12), 1e3), 40
-    marking = refine_module._MARK * 1500 if (algorithm, task) == ("refine", "members") else 0.0
-    least = n * (index.floor() + marking)
+    beside = 1500 * SCAN if algorithm in ("refine", "pca") else 0.0
+    beside += _RUN if (algorithm, task) == ("pca", "members") else 0.0
+    least = n * (index.floor() + beside)
     assert index.cost(far, search.limit(1.0), task) == pytest.approx(least, rel=1e-12)
     look = 30.0 if algorithm == "gemm" else index.price(task)
     most = least + n * 1500 * look
     if algorithm == "cells":
-        most += n * (1500 * nanoseconds(prices.SINGLE, 12) + len(index.centres) * 120.0)
+        most += n * (1500 * (nanoseconds(prices.SINGLE, 12) + SCAN) + len(index.centres) * 120.0)
     assert index.cost(X[:40], search.limit(100.0), task) == pytest.approx(most, rel=1e-12)
 
 
@@ -194,17 +196,16 @@ def test_pairs_are_looked_at_in_single_precision_from_eight_features_on(
     search = search_of(np.ascontiguousarray(X[:, :n_features]), 2.0)
     search.prepare("gemm")
     assert list(search._indexes) == ["gemm", "refine"][: 1 + single]
-    queries, indptr, point = (
+    queries, runs = (
         search.points.lift(search.points.rows[:1]),
-        np.array([0, 3]),
-        np.arange(1, 4),
+        Runs(np.arange(4), np.array([1]), np.array([3])),
     )
-    exact = search.points.direct(queries, np.zeros(3, dtype=int), point)
+    exact = search.points.direct(queries, *runs.pairs())
     calls = recorded(monkeypatch, search.index("refine"), "nearer")
-    limits = tuple(np.sort(exact)[::-1] + np.array([1.0, 0.0, 0.0]))
-    below = search.nearer(queries, indptr, point, limits)
-    np.testing.assert_array_equal(below, [exact < limit for limit in limits])
-    assert len(calls) == single
+    for limit in exact:
+        below = search.nearer(queries, runs, limit)
+        np.testing.assert_array_equal(below, exact < limit)
+    assert len(calls) == 3 * single
 
 
 # Blocks

@@ -13,7 +13,7 @@ from reference import squared_distance, squared_distances
 from scipy.special import logsumexp
 from sklearn import config_context
 
-from skdam import _math
+from skdam import _masks, _math
 from skdam._math import Points
 from skdam._nearest import nearest
 
@@ -183,7 +183,7 @@ def test_log_sum_of_nothing_is_minus_infinity():
 
 
 def test_entries_of_rows_are_counted_over_tiles_of_any_width():
-    rng, counts, expected = np.random.default_rng(0), _math.RowCounts(5), np.zeros(5)
+    rng, counts, expected = np.random.default_rng(0), _masks.RowCounts(5), np.zeros(5)
     assert counts.total().tolist() == [0] * 5
     for width in [8] * 300 + [16, 7, 8, 9, 16, 18] + [8] * 256:
         mask = rng.random((5, width)) < [[1.0], [1.0], [0.0], [0.5], [0.9]]
@@ -230,7 +230,7 @@ def test_columns_of_one_place_are_added_up():
 
 
 def test_counts_are_integers_whatever_came():
-    counts = _math.RowCounts(2)
+    counts = _masks.RowCounts(2)
     assert counts.total().dtype == np.intp
     for _ in range(600):  # bytes fill up more than twice
         counts.add(np.ones((2, 8), dtype=bool))
@@ -258,7 +258,7 @@ def test_unit_is_a_power_of_two_and_the_centre_a_sixteenth_of_it(radius):
 def test_true_entries_are_numpys_in_its_order(width, density):
     mask = np.random.default_rng(0).random((40, width)) < density
     for some in (mask, mask.T, np.eye(40, width) > 0, np.arange(width) + np.zeros((40, 1)) == 0):
-        for found, expected in zip(_math.true_entries(some), np.nonzero(some), strict=True):
+        for found, expected in zip(_masks.true_entries(some), np.nonzero(some), strict=True):
             np.testing.assert_array_equal(found, expected)
             assert found.dtype == np.intp
 
@@ -306,7 +306,7 @@ def test_some_queries_know_what_they_knew():
 
 
 def test_a_tile_without_columns_counts_nothing():
-    counts = _math.RowCounts(3)
+    counts = _masks.RowCounts(3)
     counts.add(np.zeros((3, 0), dtype=bool))
     assert counts.total().tolist() == [0, 0, 0]
 

@@ -13,14 +13,14 @@ from scipy.sparse import csr_array
 
 from .._math import Floats, Integers, Points, Queries, slices
 from ._index import SINGLE, Task, nanoseconds, sampled
-from ._proposer import Proposer
+from ._proposer import SCAN, Proposer
 from ._sets import Found
 from ._single import SingleProduct, centred
 
 #: Rows for each cell that k-means sees, its steps, and the most cells.
 _ROWS_PER_CELL, _STEPS, _MOST_CELLS = 60, 8, 2000
-#: Nanoseconds that a query costs in a cell beyond the products.
-_VISIT = 120.0
+#: Nanoseconds that a query costs for each centre, and in a cell, beyond the products.
+_CENTRE, _VISIT = 15.0, 120.0
 #: Relative slack of distances to centres, far above their rounding.
 _SLACK = 1e-6
 #: Rows whose distances to all centres are held at a time.
@@ -50,7 +50,7 @@ class Cells(Proposer):
         return np.argsort(np.concatenate(nearest), kind="stable")
 
     def floor(self) -> float:
-        return len(self.centres) * nanoseconds(SINGLE, self.width)
+        return len(self.centres) * (nanoseconds(SINGLE, self.width) + _CENTRE)
 
     def cost(self, X: Floats, limit: float, task: Task) -> float:
         sample = sampled(X)
@@ -58,7 +58,7 @@ class Cells(Proposer):
         visited = self._visits(queries, limit)
         pairs = visited.sum(axis=0) @ np.diff(self.start)
         proposed = self.count(queries, limit)
-        spent = pairs * nanoseconds(SINGLE, self.width)
+        spent = pairs * (nanoseconds(SINGLE, self.width) + SCAN)
         spent += visited.sum() * _VISIT + proposed * self.price(task)
         return len(X) * (self.floor() + spent / len(sample))
 

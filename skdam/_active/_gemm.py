@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .._math import SUM_ERROR, Floats, Integers, Points, Queries, true_entries
+from .._masks import true_entries
+from .._math import SUM_ERROR, Floats, Integers, Points, Queries
 from ._index import DOUBLE, LOOK, Index, Task, nanoseconds, sampled
-from ._rough import Sides, doubtful
+from ._rough import Nearer, doubtful
 from ._sets import Found, joined
 from ._totals import Profile, added
 
@@ -14,8 +15,10 @@ from ._totals import Profile, added
 class Gemm(Index):
     """All pairs, for dense sets."""
 
-    def found(self, queries: Queries, limit: float, sides: Sides | None = None) -> Iterator[Found]:
-        return decided(self.points, queries, limit, sides or Sides((limit,)))
+    def found(
+        self, queries: Queries, limit: float, nearer: Nearer | None = None
+    ) -> Iterator[Found]:
+        return decided(self.points, queries, limit, nearer is not None)
 
     def totals(self, queries: Queries, kernel: Profile, limit: float) -> tuple[Floats, Floats]:
         return added(self.points, queries, self.weights, kernel, limit)
@@ -40,7 +43,7 @@ class Gemm(Index):
         return float(np.mean(~(counts * error <= SUM_ERROR * depths)))
 
 
-def decided(points: Points, queries: Queries, limit: float, sides: Sides) -> Iterator[Found]:
+def decided(points: Points, queries: Queries, limit: float, rough: bool) -> Iterator[Found]:
     """Yield all pairs at a squared distance below `limit`, tile by tile of a product.
 
     An entry of the product is taken as it stands only where its error bound is a small share of its
@@ -50,7 +53,7 @@ def decided(points: Points, queries: Queries, limit: float, sides: Sides) -> Ite
     for start, squared, error in points.tiles(queries):
         query, column = true_entries(~(squared > (limit + error)[:, None]))
         value = np.maximum(squared[query, column], 0.0)
-        again = doubtful(value, error[query], sides)
+        again = doubtful(value, error[query], limit, rough)
         value[again] = points.direct(queries, query[again], start + column[again])
         inside = value < limit
         yield query[inside], start + column[inside], value[inside]

@@ -7,15 +7,17 @@ from typing import Literal
 import numpy as np
 
 from .._math import Floats, Integers, Points, Queries
-from ._rough import Sides
-from ._sets import Found
+from ._rough import Nearer
+from ._sets import ActiveSets, Found
 from ._totals import Profile
 
 #: What a search is for: sums over active sets, distances within them, or only who is a member.
 Task = Literal["sums", "distances", "members"]
 #: Nanoseconds, ``a + b D`` for D features, that a pair costs: in a float64 and a float32 product,
-#: by direct differences, and on a list whose entries are looked at by single precision.
+#: by direct differences, and in single precision where its point has to be got from memory; and
+#: that getting a point costs which several pairs share.
 DOUBLE, SINGLE, DIRECT, LOOK = (0.8, 0.0405), (0.37, 0.0195), (40.0, 2.0), (30.0, 0.4)
+GATHER = (5.0, 0.3)
 #: Queries that a choice is made from: one of so many, and at most that number of them.
 _ONE_OF, _SAMPLED = 128, 16
 
@@ -52,11 +54,23 @@ class Index(ABC):
         self.weights = weights
 
     @abstractmethod
-    def found(self, queries: Queries, limit: float, sides: Sides | None = None) -> Iterator[Found]:
+    def found(
+        self, queries: Queries, limit: float, nearer: Nearer | None = None
+    ) -> Iterator[Found]:
         """Yield all pairs at a squared distance below `limit`, each once, some at a time.
 
-        Distances are right; `sides` may ask for less, or for a smaller limit, too.
+        Distances are right, or rough if `nearer` is there to tell who is on which side.
         """
+
+    def sets(
+        self, queries: Queries, limit: float, nearer: Nearer | None, most: int
+    ) -> ActiveSets | None:
+        """Return the same as sets; None if several queries have more than `most` members."""
+        found = self.found(queries, limit, nearer)
+        unit = self.points.radius_squared
+        return ActiveSets.gather(
+            len(queries), found, limit=unit, most=most, ascending=self.ascending
+        )
 
     def floor(self) -> float:
         """Return nanoseconds that every query costs, whatever it finds."""

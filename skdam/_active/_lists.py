@@ -1,27 +1,38 @@
-"""Who is near states that move: lists that outlive several steps.
+"""Who is near states that move: lists that outlive several steps and serve several states.
 
-A list holds the points within the reach and a skin of a state.  As long as the state has moved by
-no more than the skin, all points within its reach are on its list (a Verlet list, as in molecular
-dynamics), and only these are looked at again.
+A list holds the points within the reach and a skin of an anchor.  For a state no farther from there
+than the skin, all points within its reach are on the list (a Verlet list, as in molecular
+dynamics), and only these are looked at again.  States gather on their way: more and more of them
+are near one anchor.
 """
 
 from collections.abc import Iterator
 
 import numpy as np
 
-from .._math import Floats, Integers, in_segments
-from ._index import DIRECT, LOOK, Task, nanoseconds
-from ._search import Search
+from .._math import Floats, Integers
+from ._anchored import Anchored
+from ._index import DIRECT, GATHER, SINGLE, Task, nanoseconds, sampled
+from ._leaders import leaders, nearest
+from ._search import SINGLE_FEATURES, Search
 from ._sets import ActiveSets
 
-#: Width of the first skin, in radii; of later ones in steps, and its bounds in radii.
-FIRST, STEPS, NARROWEST, WIDEST = 0.15, 4.0, 0.01, 0.2
-#: Lists are kept if looking at them costs at most this share of a search.
+#: Width of a skin: in steps, and its bounds in radii.
+STEPS, NARROWEST, WIDEST = 4.0, 0.02, 0.2
+#: Rows share a list up to so far from its anchor, as a share of the skin.
+_JOIN = 0.85
+#: Rows that may share lists: so many neighbours.
+_TOGETHER = 1024
+#: Lists are made if looking at them costs at most this share of a search.
 _WORTH = 0.6
-#: List entries that are looked at together.
+#: Nanoseconds that a pair costs beside the product, and a list beside its points.
+_PAIR, _LIST = 1.5, 5000.0
+#: Pairs that are looked at together.
 _BATCH = 2**16
-#: Relative error of squared distances that a search at a wider reach found, far above its bound.
+#: Relative error of a move.
 _SLACK = 1e-11
+
+Blocks = Iterator[tuple[Integers, ActiveSets]]
 
 
 class Lists:
@@ -47,29 +58,27 @@ class Lists:
         task: Task = "distances",
     ) -> None:
         self.search, self.algorithm, self.reach, self.task = search, algorithm, reach, task
-        self._anchor, self._last = np.full((2, n_rows, search.points.rows.shape[1]), np.nan)
-        self._skin = np.full(n_rows, -1.0)  # no list
-        self._too_wide = np.inf  # skins from this width on cost more than they save
+        n_features = search.points.rows.shape[1]
+        self._last = np.full((n_rows, n_features), np.nan)
+        self._lists = Anchored(n_features)
+        self._own = np.full(n_rows, -1)  # which list each row has; -1: none
+        self._pays_to, self._too_wide = 0.0, np.inf  # skins that pay, and that do not, begin here
         self._searching = np.nan  # nanoseconds a row
-        self._members = np.nan  # of a row, when last searched
-        self._first, self._length = np.zeros((2, n_rows), dtype=np.intp)
-        self._in_use = np.zeros(n_rows, dtype=bool)
-        self._pool = np.empty(0, dtype=np.intp)
 
-    def sets(self, rows: Integers, X: Floats) -> Iterator[tuple[Integers, ActiveSets]]:
+    def sets(self, rows: Integers, X: Floats) -> Blocks:
         """Yield the active sets of the states `X` of some rows, block by block."""
-        listed = self._moved(X, self._anchor[rows]) <= self._skin[rows]
         step = self._moved(X, self._last[rows])
         self._last[rows] = X
-        self._in_use[:] = False
-        self._in_use[rows[listed]] = True
-        here, stale = np.flatnonzero(listed), np.flatnonzero(~listed)
-        if here.size:
-            for part, sets in self._looked_up(rows[here], X[here]):
-                yield here[part], sets
-        if stale.size:
-            for part, sets in self._searched(rows[stale], X[stale], self._next_skin(step[stale])):
-                yield stale[part], sets
+        listed = self._listed(rows, X)
+        skin = self._next_skin(step[~listed])
+        if skin and self._has_room(rows[listed]):
+            self._list(rows[~listed], X[~listed], skin)
+            listed = self._listed(rows, X)
+        for here, ask in ((listed, self._looked_up), (~listed, self._searched)):
+            if here.any():
+                place = np.flatnonzero(here)
+                for part, sets in ask(rows[place], X[place]):
+                    yield place[part], sets
 
     def _moved(self, X: Floats, before: Floats) -> Floats:
         """Return by how many radii rows have moved, rounded up; NaN if they are new."""
@@ -78,86 +87,98 @@ class Lists:
             way = (X - before) * points.scale
             return np.sqrt(np.einsum("ij,ij->i", way, way) / points.radius_squared) * (1 + _SLACK)
 
-    def _next_skin(self, step: Floats) -> float:
-        """Return a skin that should last some steps, 0 (no list) if one as wide did not pay."""
-        known = step[np.isfinite(step)]
-        skin = FIRST
-        if known.size:
-            skin = float(np.clip(STEPS * np.median(known), NARROWEST, WIDEST))
-        return skin if skin < self._too_wide and not self._too_long(self._members) else 0.0
+    def _listed(self, rows: Integers, X: Floats) -> np.ndarray:
+        """Return which rows are so near the anchor of their list that it is whole for them."""
+        listed = self._own[rows] >= 0
+        own = self._own[rows[listed]]
+        listed[listed] = self._moved(X[listed], self._lists.anchor[own]) <= self._lists.skin[own]
+        return listed
 
-    def _searched(
-        self, rows: Integers, X: Floats, skin: float
-    ) -> Iterator[tuple[Integers, ActiveSets]]:
-        """Search among all points, and make new lists of what was found."""
+    def _next_skin(self, step: Floats) -> float:
+        """Return a skin that should last some steps; 0 (no lists) if none would."""
+        known = step[np.isfinite(step)]
+        widest = min(WIDEST, self._too_wide / 2)
+        if not known.size or widest < NARROWEST:
+            return 0.0
+        typical = float(np.median(known))
+        skin = float(np.clip(STEPS * typical, NARROWEST, widest))
+        return skin if typical <= skin else 0.0
+
+    def _searched(self, rows: Integers, X: Floats) -> Blocks:
+        """Search among all points."""
         if self.algorithm == "auto":
             self.algorithm = self.search.choose(X, self.reach, self.task)
         if np.isnan(self._searching):
             index, limit = self.search.index(self.algorithm), self.search.limit(self.reach)
             self._searching = index.cost(X, limit, self.task) / len(X)
-        within = self.reach if skin else None
-        blocks = self.search.sets(X, self.algorithm, self.reach + skin, self.task, within)
-        if not skin:
-            for part, sets in blocks:
-                self._members = len(sets.indices) / len(part)
-                yield part, sets
-            return
-        found, room = [], self.search.most - self._length[self._in_use].sum()
-        for part, near in blocks:
-            room -= len(near.indices)
-            length = len(near.indices) / len(part)
-            if skin < self._too_wide and room >= 0:
-                found.append((rows[part], X[part], near.indptr, near.indices))
-                self._too_wide = skin / 2 if self._too_long(length) else self._too_wide
-            sets = self._within(X[part], near)
-            self._members = len(sets.indices) / len(part)
-            yield part, sets
-        if skin < self._too_wide:
-            self._keep(found, skin)
+        yield from self.search.sets(X, self.algorithm, self.reach, self.task)
 
-    def _too_long(self, length: float) -> bool:
-        """Return whether looking at lists of this length costs much beside a search."""
-        price = LOOK if self.task == "members" else DIRECT
-        looking = length * nanoseconds(price, self._last.shape[1])
-        return looking > _WORTH * self._searching
+    def _looked_up(self, rows: Integers, X: Floats) -> Blocks:
+        """Look again at what is on the lists; states with much in common stand together."""
+        order = self._lists.order(self._own[rows])
+        own = self._own[rows[order]]
+        queries, limit = self.search.points.lift(X), self.search.limit(self.reach)
+        batch = np.cumsum(self._lists.length[own]) // _BATCH
+        for some in np.split(np.arange(len(own)), np.flatnonzero(np.diff(batch)) + 1):
+            part, runs = order[some], self._lists.runs(own[some])
+            yield part, self.search.among(queries[part], runs, limit, self.task)
 
-    def _keep(self, found: list[tuple[Integers, Floats, Integers, Integers]], skin: float) -> None:
-        """Add (rows, states, indptr, indices) to the pool; lists of rows at rest go."""
-        self._skin[~self._in_use] = -1.0
-        kept = np.flatnonzero(self._in_use)
-        pool = [self._pool[in_segments(self._first[kept], self._length[kept])]]
-        self._first[kept] = np.cumsum(self._length[kept]) - self._length[kept]
-        size = len(pool[0])
-        for rows, X, indptr, indices in found:
-            self._anchor[rows], self._first[rows] = X, size + indptr[:-1]
-            self._length[rows], self._skin[rows] = np.diff(indptr), skin
-            pool.append(indices)
-            size += len(indices)
-        self._pool = np.concatenate(pool)
+    def _has_room(self, rows: Integers) -> bool:
+        """Return whether there is room for new lists, maybe without those that no row here has."""
+        if len(self._lists) > len(self._own) or self._is_half_full():
+            kept, own = np.unique(self._own[rows], return_inverse=True)
+            self._own[:] = -1
+            self._own[rows] = own
+            self._lists.keep(kept)
+        return not self._is_half_full()
 
-    def _within(self, X: Floats, near: ActiveSets) -> ActiveSets:
-        """Return the part of wider sets that is within reach."""
-        limit, u = self.reach**2, near.u.copy()
-        doubtful = np.flatnonzero(np.abs(u - limit) <= _SLACK * limit)
+    def _is_half_full(self) -> bool:
+        return 2 * len(self._lists.pool) > self.search.most
+
+    def _list(self, rows: Integers, X: Floats, skin: float) -> None:
+        """Give rows to the lists that they are near, and make lists for the others."""
+        home, z = rows // _TOGETHER, self._in_radii(X)
+        lists = self._lists
+        self._own[rows] = nearest(
+            home, z, lists.home, self._in_radii(lists.anchor), _JOIN * lists.skin
+        )
+        free = np.flatnonzero(self._own[rows] < 0)
+        sharing = float(len(free))  # at most
+        while free.size and skin >= NARROWEST:
+            if self._pays(X[free], skin, sharing):
+                lead = free[leaders(home[free], z[free], _JOIN * skin)]
+                heads = np.unique(lead)
+                sharing = len(free) / len(heads)
+                if self._pays(X[heads], skin, sharing):
+                    self._make(rows[heads], X[heads], skin)
+                    self._own[rows[free]] = self._own[rows[lead]]
+                    return
+            self._too_wide, skin = skin, skin / 2
+
+    def _in_radii(self, X: Floats) -> Floats:
+        """Return states from the centre, in radii."""
         points = self.search.points
-        squared = points.direct(points.lift(X), near.query[doubtful], near.indices[doubtful])
-        inside = u < limit
-        inside[doubtful] = squared < self.search.limit(self.reach)
-        return near.where(inside)
+        return (X - points.centre) * (points.scale / points.radius_squared**0.5)
 
-    def _looked_up(self, rows: Integers, X: Floats) -> Iterator[tuple[Integers, ActiveSets]]:
-        """Look again at what is on the lists."""
-        points, limit = self.search.points, self.search.limit(self.reach)
-        queries, ends = points.lift(X), np.cumsum(self._length[rows])
-        for part in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(ends // _BATCH)) + 1):
-            length = self._length[rows[part]]
-            point = self._pool[in_segments(self._first[rows[part]], length)]
-            indptr = np.concatenate([[0], np.cumsum(length)])
-            if self.task == "members":
-                (inside,) = self.search.nearer(queries[part], indptr, point, (limit,))
-                squared = np.zeros(len(point))
-            else:
-                query = np.repeat(part, length)
-                squared = points.direct(queries, query, point)
-                inside = squared < limit
-            yield part, ActiveSets(indptr, point, squared / points.radius_squared).where(inside)
+    def _pays(self, X: Floats, skin: float, sharing: float) -> bool:
+        """Return whether looking at lists, each for so many rows, costs little beside a search."""
+        if skin <= self._pays_to:
+            return True
+        some, n_features = sampled(X), X.shape[1]
+        blocks = self.search.sets(some, self.algorithm, self.reach + skin, "members")
+        length = sum(len(sets.indices) for _, sets in blocks) / len(some)
+        pair = nanoseconds(DIRECT, n_features)
+        if n_features >= SINGLE_FEATURES:
+            gathering = nanoseconds(GATHER, n_features) / sharing
+            pair = nanoseconds(SINGLE, n_features) + _PAIR + gathering
+        return length * pair + _LIST / sharing <= _WORTH * self._searching
+
+    def _make(self, rows: Integers, X: Floats, skin: float) -> None:
+        """Make lists for rows, as long as there is room."""
+        self._pays_to, room = max(skin, self._pays_to), self.search.most - len(self._lists.pool)
+        for part, near in self.search.sets(X, self.algorithm, self.reach + skin, "members"):
+            room -= len(near.indices)
+            if room < 0:
+                return
+            home = rows[part] // _TOGETHER
+            self._own[rows[part]] = self._lists.add(X[part], home, skin, near.indptr, near.indices)

@@ -13,8 +13,8 @@ from functools import partial
 
 import numpy as np
 
-from .._math import UNIT_ROUNDOFF, Floats, Points, Queries, slices
-from ._index import DIRECT, SINGLE, nanoseconds
+from .._math import UNIT_ROUNDOFF, Floats, Integers, Points, Queries, slices
+from ._index import DIRECT, SINGLE, Task, nanoseconds
 from ._proposer import Proposer
 from ._sets import Found
 from ._single import SingleProduct, centred
@@ -31,6 +31,7 @@ class PCA(Proposer):
     """All pairs in m + 1 dimensions and single precision; float64 decides."""
 
     is_tight = False
+    rows = 512
 
     def __init__(self, points: Points, weights: Floats) -> None:
         super().__init__(points, weights)
@@ -42,6 +43,12 @@ class PCA(Proposer):
         widths = [m for m in _AXES if m < axes.shape[1]] or [axes.shape[1]]
         self.axes = min((axes[:, :m] for m in widths), key=price)
         self.product = _product(z, squares, self.axes)
+
+    def order(self, X: Floats, task: Task) -> Integers | None:
+        if task != "members":
+            return None
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.argsort(X @ self.axes[:, 0])  # near rows have members in common
 
     @property
     def width(self) -> int:

@@ -2,18 +2,20 @@
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import cast
 
 import numpy as np
 
 from .._math import Floats, Integers, Queries
 from ._index import DIRECT, LOOK, SINGLE, Index, Task, nanoseconds, sampled
-from ._rough import Nearer, Sides, from_above, settled
+from ._rough import Nearer, from_above, settled
+from ._runs import Runs
 from ._sets import Found, joined
 from ._single import SingleProduct, centred
 
 #: Pairs that are decided at a time.
-_BATCH = 2**15
+_BATCH = 2**18
+#: Nanoseconds that a pair costs beside the product, and a query whose proposals are looked up.
+SCAN, _RUN = 0.3, 1000.0
 
 
 class Proposer(Index):
@@ -48,16 +50,18 @@ class Proposer(Index):
         with np.errstate(over="ignore"):
             return self.product.excess(queries.sizes[query] ** 2 + self.points.sizes[point] ** 2)
 
-    def found(self, queries: Queries, limit: float, sides: Sides | None = None) -> Iterator[Found]:
+    def found(
+        self, queries: Queries, limit: float, nearer: Nearer | None = None
+    ) -> Iterator[Found]:
         lifted = self.lift(queries)
         for query, point, lower in _batches(self.bounded(queries, lifted, limit)):
-            if sides is None or sides.nearer is None:
+            if nearer is None:
                 squared = self.points.direct(queries, query, point)
             elif self.is_tight:
                 bounds = from_above(lower, self.excess(queries, query, point))
-                squared = settled(self.points, queries, query, point, *bounds, sides)
+                squared = settled(self.points, queries, query, point, *bounds, limit)
             else:
-                yield _decided(queries, query, point, sides)
+                yield _decided(queries, query, point, limit, nearer)
                 continue
             inside = squared < limit
             yield query[inside], point[inside], squared[inside]
@@ -68,7 +72,10 @@ class Proposer(Index):
     def cost(self, X: Floats, limit: float, task: Task) -> float:
         sample = sampled(X)
         share = self.count(self.points.lift(sample), limit) / len(sample)
-        return len(X) * (self.floor() + share * self.price(task))
+        beside = SCAN * len(self.points)
+        if task == "members" and not self.is_tight:
+            beside += _RUN
+        return len(X) * (self.floor() + beside + share * self.price(task))
 
     def price(self, task: Task) -> float:
         """Return what it costs to decide a pair that is proposed."""
@@ -77,21 +84,23 @@ class Proposer(Index):
             return nanoseconds(DIRECT, n_features)
         if self.width == n_features:
             return nanoseconds(LOOK, 0)
-        return 2.0 * nanoseconds(LOOK, n_features)
+        return nanoseconds(LOOK, n_features)
 
     def count(self, queries: Queries, limit: float) -> int:
         """Return how many pairs are proposed."""
         return sum(len(query) for query, _, _ in self.bounded(queries, self.lift(queries), limit))
 
 
-def _decided(queries: Queries, query: Integers, point: Integers, sides: Sides) -> Found:
-    """Return those pairs that are nearer than the widest limit."""
+def _decided(
+    queries: Queries, query: Integers, point: Integers, limit: float, nearer: Nearer
+) -> Found:
+    """Return those pairs that are nearer than ``sqrt(limit)``; their distances do not matter."""
     order = np.argsort(query, kind="stable")
-    query, point = query.take(order), point.take(order)
-    indptr = np.searchsorted(query, np.arange(len(queries) + 1))
-    below = cast(Nearer, sides.nearer)(queries, indptr, point, sides.limits)
-    inside = below[0]
-    return query[inside], point[inside], sides.standing(below[1:, inside])
+    ends = np.searchsorted(query, np.arange(len(queries) + 1), sorter=order)
+    runs = Runs(point.take(order), ends[:-1], np.diff(ends))
+    pair = np.flatnonzero(nearer(queries, runs, limit))
+    indptr, point = runs.taken(pair)
+    return np.repeat(np.arange(len(queries)), np.diff(indptr)), point, np.zeros(len(point))
 
 
 def _batches(found: Iterable[Found]) -> Iterator[Found]:

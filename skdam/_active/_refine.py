@@ -8,19 +8,30 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .._math import Floats, Integers, Points, Queries, row_blocks, slices, true_entries
+from .._masks import true_columns, true_entries
+from .._math import (
+    Floats,
+    Integers,
+    Points,
+    Queries,
+    row_blocks,
+    slices,
+)
 from ._index import Task
 from ._proposer import Proposer
-from ._rough import Sides, from_above, settled
-from ._sets import Found, joined
+from ._rough import Nearer, from_above, settled
+from ._runs import Runs
+from ._sets import ActiveSets, Found, joined
 from ._single import SingleProduct, above, centred, sided
 
 #: Coordinates that are gathered at a time: they stay in the cache.
 _GATHERED = 2**17
 #: Bytes that a pair takes while members are marked, and pairs that are listed at a time.
 _PAIR, _LISTED = 4, 2**22
-#: Nanoseconds that marking costs beyond the product, for a pair and for a member.
-_MARK, _MEMBER = 0.3, 12.0
+#: Nanoseconds that a member costs.
+_MEMBER = 12.0
+#: Up to this share of ``|x|^2 + |y|^2`` errors do not matter if ``|y| > 2 (|x| + sqrt(limit))``.
+_SMALL = 0.2
 #: Slack of the reach around a block of queries; more than this share of the points are not cut.
 _SLACK, _MOST = 2.0**-20, 0.8
 
@@ -40,27 +51,26 @@ class Refine(Proposer):
     def bounded(self, queries: Queries, lifted: np.ndarray, limit: float) -> Iterator[Found]:
         return self.product.bounded(lifted, limit)
 
-    def cost(self, X: Floats, limit: float, task: Task) -> float:
-        marking = _MARK * len(self.points) * len(X) if task == "members" else 0.0
-        return super().cost(X, limit, task) + marking
-
     def price(self, task: Task) -> float:
         return _MEMBER if task == "members" else super().price(task)
 
-    def found(self, queries: Queries, limit: float, sides: Sides | None = None) -> Iterator[Found]:
-        if sides is None or sides.nearer is None:
-            yield from super().found(queries, limit, sides)
-            return
+    def sets(
+        self, queries: Queries, limit: float, nearer: Nearer | None, most: int
+    ) -> ActiveSets | None:
+        if nearer is None:
+            return super().sets(queries, limit, nearer, most)
         point, product = self._reachable(queries, limit)
-        if not point.size:
-            return
-        for rows in row_blocks(len(queries), _PAIR * len(point), most=len(queries)):
-            below = self._below(queries[rows], sides.limits, point, product)
-            for part in slices(rows.stop - rows.start, _LISTED // len(point)):
-                query, column = true_entries(below[0][part])
-                squared = sides.standing(below[1:, part][:, query, column])
-                query += rows.start + part.start
-                yield query, point.take(column), squared
+        counts, members = np.zeros(len(queries), dtype=np.intp), [np.empty(0, dtype=np.intp)]
+        for rows in row_blocks(len(queries), _PAIR * max(1, len(point)), most=len(queries)):
+            below = self._below(queries[rows], limit, point, product)
+            for part in slices(len(below), max(1, _LISTED // max(1, len(point)))):
+                some = slice(rows.start + part.start, rows.start + part.stop)
+                counts[some], column = true_columns(below[part])
+                members.append(point.take(column))
+            if counts.sum() > most and len(queries) > 1:
+                return None
+        indptr = np.concatenate([[0], np.cumsum(counts)])
+        return ActiveSets.of_members(indptr, np.concatenate(members))
 
     def _reachable(self, queries: Queries, limit: float) -> tuple[Integers, SingleProduct]:
         """Return the points that may be within reach of any query, and their product.
@@ -81,59 +91,63 @@ class Refine(Proposer):
         return near, self.product.taken(near)
 
     def _below(
-        self,
-        queries: Queries,
-        limits: tuple[float, ...],
-        point: Integers,
-        product: SingleProduct,
+        self, queries: Queries, limit: float, point: Integers, product: SingleProduct
     ) -> np.ndarray:
-        """Return for each limit which pairs are nearer."""
-        below = np.empty((len(limits), len(queries), len(point)), dtype=bool)
-        unsure: list[list[Found]] = [[] for _ in limits]
+        """Return which pairs are nearer."""
+        below = np.empty((len(queries), len(point)), dtype=bool)
+        unsure: list[Found] = []
         with np.errstate(over="ignore"):
             farthest = queries.sizes.max() ** 2
-        lifted, sizes = self.lift(queries), self.points.sizes.take(point)
-        for start, lower in product.tiles(lifted):
+        sizes = self.points.sizes.take(point)
+        for start, lower in product.tiles(self.lift(queries)):
             columns = slice(start, start + lower.shape[1])
             with np.errstate(over="ignore"):
-                squares = farthest + sizes[columns].max() ** 2
-                excess = float(product.excess(squares))
-            for i, limit in enumerate(limits):
-                below[i, :, columns], open_ = sided(lower, limit, excess)
-                query, column = true_entries(open_)
-                unsure[i].append((query, start + column, lower[query, column]))
-        for limit, mask, pairs in zip(limits, below, unsure, strict=True):
-            query, column, value = joined(pairs)
-            bounds = from_above(value, self.excess(queries, query, point[column]))
-            side = Sides((limit,))
-            squared = settled(self.points, queries, query, point[column], *bounds, side)
-            mask[query, column] = squared < limit
+                excess = float(product.excess(farthest + sizes[columns].max() ** 2))
+            below[:, columns], open_ = sided(lower, limit, excess)
+            query, column = true_entries(open_)
+            unsure.append((query, start + column, lower[query, column]))
+        query, column, lower = joined(unsure)
+        bounds = from_above(lower, self.excess(queries, query, point[column]))
+        squared = settled(self.points, queries, query, point[column], *bounds, limit)
+        below[query, column] = squared < limit
         return below
 
-    def nearer(
-        self, queries: Queries, indptr: Integers, point: Integers, limits: tuple[float, ...]
-    ) -> np.ndarray:
-        """Return for each limit which pairs, grouped by query, are nearer."""
-        lower, sizes = self._lower(queries, indptr, point), self.points.sizes.take(point)
+    def nearer(self, queries: Queries, runs: Runs, limit: float) -> np.ndarray:
+        """Return which of the pairs are nearer than ``sqrt(limit)``."""
+        near, unsure = sided(self._lower(queries, runs), limit, self._excess(queries, limit))
+        pair = np.flatnonzero(unsure)
+        query = np.searchsorted(runs.indptr, pair, side="right") - 1
+        point = runs.taken(pair)[1]
+        near[pair] = self.points.direct(queries, query, point) < limit
+        return near
+
+    def _excess(self, queries: Queries, limit: float) -> float:
+        """Bound how far squared distances are above their lower bounds, as far as that matters.
+
+        Who is nearer than the limit is not far from the centre.  The lower bounds of points twice
+        as far are above the limit themselves, unless errors are a large share of squares.
+        """
         with np.errstate(over="ignore"):
-            squares = np.square([queries.sizes.max(), sizes.max(initial=0.0)]).sum()
-            excess = float(self.product.excess(squares))
-        below = np.empty((len(limits), len(point)), dtype=bool)
-        for limit, mask in zip(limits, below, strict=True):
-            mask[:], unsure = sided(lower, limit, excess)
-            pair = np.flatnonzero(unsure)
-            query = np.searchsorted(indptr, pair, side="right") - 1
-            mask[pair] = self.points.direct(queries, query, point[pair]) < limit
-        return below
+            farthest = queries.sizes.max(initial=0.0)
+            size = self.points.sizes.max()
+            if self.product.excess(np.array(1.0)) <= _SMALL:
+                size = min(size, 2.0 * (farthest + np.sqrt(limit)))
+            return float(self.product.excess(farthest**2 + size**2))
 
-    def _lower(self, queries: Queries, indptr: Integers, point: Integers) -> np.ndarray:
-        """Return lower bounds of the squared distances of pairs that are grouped by query."""
-        lifted, rows = self.lift(queries), self.product.rows
-        lower = np.empty(len(point), dtype=np.float32)
-        step, ends = max(1, _GATHERED // rows.shape[1]), indptr.tolist()
+    def _lower(self, queries: Queries, runs: Runs) -> np.ndarray:
+        """Return lower bounds of the squared distances of all pairs.
+
+        Points that queries share are multiplied with all of these at once.
+        """
+        lifted, rows, start = self.lift(queries), self.product.rows, 0
+        lower = np.empty(runs.length.sum(), dtype=np.float32)
+        step = max(1, _GATHERED // rows.shape[1])
         with np.errstate(over="ignore", invalid="ignore"):
-            for one, start, end in zip(lifted, ends, ends[1:], strict=False):
-                for i in range(start, end, step):
-                    part = slice(i, min(i + step, end))
-                    np.dot(rows.take(point[part], axis=0), one, out=lower[part])
+            for some, point in runs.shared():
+                n, size = len(point), (some.stop - some.start) * len(point)
+                here = lower[start : start + size].reshape(-1, n)
+                for i in range(0, n, step):
+                    few = rows.take(point[i : i + step], axis=0)
+                    np.matmul(lifted[some], few.T, out=here[:, i : i + step])
+                start += size
         return lower

@@ -1,37 +1,15 @@
-"""Squared distances of which only the side of some limits matters."""
+"""Squared distances of which only the side of a limit matters."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from .._math import TERM_ERROR, Floats, Integers, Points, Queries
+from ._runs import Runs
 
-#: A function of (queries, indptr, point, limits) that tells for each limit of squared distances
-#: which pairs are nearer: those of query i and the points ``point[indptr[i]:indptr[i + 1]]``.
-Nearer = Callable[[Queries, Integers, Integers, tuple[float, ...]], np.ndarray]
-
-
-class Sides(NamedTuple):
-    """Limits, the widest first, of which squared distances have to be on the right side.
-
-    With `nearer`, which tells the sides, no more is asked of them.
-    """
-
-    limits: tuple[float, ...]
-    nearer: Nearer | None = None
-
-    def standing(self, narrower: np.ndarray) -> Floats:
-        """Return numbers below the widest limit, below each of the others where that is told."""
-        squared = np.zeros(narrower.shape[1])
-        for limit, below in zip(self.limits[1:], narrower, strict=True):
-            squared[~below] = (limit + self.limits[0]) / 2.0
-        return squared
-
-    def undecided(self, lower: Floats, upper: Floats) -> Integers:
-        """Return the places of those that bounds do not put on a side of each limit."""
-        decided = [(lower > limit) | (upper < limit) for limit in self.limits]
-        return np.flatnonzero(~np.logical_and.reduce(decided))
+#: A function of (queries, runs, limit) that tells which pairs of them are nearer than
+#: ``sqrt(limit)``.
+Nearer = Callable[[Queries, Runs, float], np.ndarray]
 
 
 def from_above(lower: np.ndarray, excess: Floats) -> tuple[Floats, Floats]:
@@ -41,14 +19,19 @@ def from_above(lower: np.ndarray, excess: Floats) -> tuple[Floats, Floats]:
     return np.where(known, lower, -np.inf), np.where(known, lower + excess, np.inf)
 
 
-def doubtful(squared: Floats, error: Floats, sides: Sides) -> Integers:
+def undecided(lower: Floats, upper: Floats, limit: float) -> Integers:
+    """Return the places of those that bounds do not put on a side of the limit."""
+    return np.flatnonzero(~((lower > limit) | (upper < limit)))
+
+
+def doubtful(squared: Floats, error: Floats, limit: float, rough: bool) -> Integers:
     """Return which squared distances, known up to an error, have to be computed again.
 
-    Where distances matter, the error has to be a small share of the depth below each limit.
+    Unless rough ones will do, the error has to be a small share of the depth below the limit.
     """
     with np.errstate(over="ignore", invalid="ignore"):  # no number decides nothing
-        slack = error / TERM_ERROR if sides.nearer is None else error
-        return sides.undecided(squared - error, squared + slack)
+        slack = error if rough else error / TERM_ERROR
+        return undecided(squared - error, squared + slack, limit)
 
 
 def settled(
@@ -58,9 +41,9 @@ def settled(
     point: Integers,
     lower: Floats,
     upper: Floats,
-    sides: Sides,
+    limit: float,
 ) -> Floats:
     """Return the lower bounds, overwritten from direct differences where bounds leave it open."""
-    rest = sides.undecided(lower, upper)
+    rest = undecided(lower, upper, limit)
     lower[rest] = points.direct(queries, query[rest], point[rest])
     return lower

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from copy import copy
 from dataclasses import replace
-from functools import partial
 from typing import Self, cast
 
 import numpy as np
@@ -26,7 +25,7 @@ from ._gemm import Gemm
 from ._index import Index, Task
 from ._pca import PCA
 from ._refine import Refine
-from ._rough import Sides
+from ._runs import Runs
 from ._sets import ActiveSets
 from ._totals import Profile
 from ._tree import Tree
@@ -44,7 +43,7 @@ _FEW_PAIRS = 2**18
 #: axes of few points cost more than they save.
 _TREE_FEATURES, _PCA_FEATURES, _CELLS_POINTS = 6, 8, 4096
 #: From so many features on, bounds of single precision cost less than differences.
-_SINGLE_FEATURES = 8
+SINGLE_FEATURES = 8
 #: A radius so many times longer or shorter than the unit gets a unit of its own: far from where
 #: squares in float32 end.
 _SAME_UNIT = 2.0**16
@@ -89,19 +88,24 @@ class Search:
         """The back end that knows what is far behind the nearest point."""
         return cast(Tree, self.index("tree"))
 
-    def nearer(
-        self, queries: Queries, indptr: Integers, point: Integers, limits: tuple[float, ...]
-    ) -> np.ndarray:
-        """Return for each limit of squared distances which pairs, grouped by query, are nearer."""
-        if self.points.rows.shape[1] >= _SINGLE_FEATURES:
-            return cast(Refine, self.index("refine")).nearer(queries, indptr, point, limits)
+    def nearer(self, queries: Queries, runs: Runs, limit: float) -> np.ndarray:
+        """Return which pairs of some runs are nearer than ``sqrt(limit)``."""
+        if self.points.rows.shape[1] >= SINGLE_FEATURES:
+            return cast(Refine, self.index("refine")).nearer(queries, runs, limit)
+        return self.points.direct(queries, *runs.pairs()) < limit
+
+    def among(self, queries: Queries, runs: Runs, limit: float, task: Task) -> ActiveSets:
+        """Return the part of some runs that is nearer than ``sqrt(limit)``."""
+        indptr, point = runs.taken(np.flatnonzero(self.nearer(queries, runs, limit)))
+        if task == "members":
+            return ActiveSets.of_members(indptr, point)
         query = np.repeat(np.arange(len(queries)), np.diff(indptr))
         squared = self.points.direct(queries, query, point)
-        return np.array([squared < limit for limit in limits])
+        return ActiveSets(indptr, point, squared / self.points.radius_squared)
 
     def prepare(self, algorithm: str) -> None:
         """Build all that searches by `algorithm` will need, whatever they are asked."""
-        single = ["refine"] if self.points.rows.shape[1] >= _SINGLE_FEATURES else []
+        single = ["refine"] if self.points.rows.shape[1] >= SINGLE_FEATURES else []
         for name in self._suitable() if algorithm == "auto" else [algorithm, *single]:
             self.index(name)
 
@@ -129,7 +133,6 @@ class Search:
         algorithm: str = "auto",
         reach: float = 1.0,
         task: Task = "distances",
-        within: float | None = None,
     ) -> Iterator[tuple[Integers, ActiveSets]]:
         """Yield the active sets of the float64 queries `X`, block by block.
 
@@ -142,8 +145,6 @@ class Search:
             Find the points within so many radii.
         task : {"distances", "members"}, default="distances"
             Whether the distances matter, or only who is near; they are then rough.
-        within : float, optional
-            A smaller reach, below which distances are to be as right, too.
 
         Yields
         ------
@@ -156,19 +157,12 @@ class Search:
         index = self.index(self.choose(X, reach, task) if algorithm == "auto" else algorithm)
         order, limit = index.order(X, task), self.limit(reach)
         order = np.arange(len(X)) if order is None else order
-        limits = (limit,) if within is None else (limit, self.limit(within))
-        sides = Sides(limits, self.nearer if task == "members" else None)
-        gather = partial(
-            ActiveSets.gather,
-            limit=self.points.radius_squared,
-            most=self.most,
-            ascending=index.ascending,
-        )
+        nearer = self.nearer if task == "members" else None
         start, most = 0, min(index.rows, max(1, self.most // min(len(self), TILE_COLUMNS)))
         size = most
         while start < len(X):
             rows = order[start : start + size]
-            sets = gather(len(rows), index.found(self.points.lift(X[rows]), limit, sides))
+            sets = index.sets(self.points.lift(X[rows]), limit, nearer, self.most)
             if sets is None:
                 size = len(rows) // 2
                 continue

@@ -29,7 +29,7 @@ class ActiveSets:
 
     Query i has the points ``indices[indptr[i]:indptr[i + 1]]``, ascending, at the squared
     distances ``u`` in units of the squared radius, ``0 <= u < reach^2``; where a search was for
-    members only, u is on the right side of the reach, and otherwise rough.
+    members only, u is 0.
     """
 
     indptr: Integers
@@ -61,6 +61,11 @@ class ActiveSets:
             return cls(indptr, point, squared / limit)
         indptr = np.concatenate([[0], np.cumsum(np.bincount(query, minlength=n_rows))])
         return cls(indptr, point.take(order), squared.take(order) / limit)
+
+    @classmethod
+    def of_members(cls, indptr: Integers, point: Integers) -> Self:
+        """Return sets whose distances do not matter."""
+        return cls(indptr, point, np.broadcast_to(0.0, len(point)))
 
     @property
     def query(self) -> Integers:

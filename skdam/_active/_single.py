@@ -13,6 +13,7 @@ from typing import Self
 
 import numpy as np
 
+from .._masks import true_entries
 from .._math import (
     SINGLE_ROUNDOFF,
     Floats,
@@ -20,7 +21,6 @@ from .._math import (
     Queries,
     slices,
     tile_columns,
-    true_entries,
 )
 from ._sets import Found
 

@@ -5,7 +5,8 @@ from typing import Protocol
 
 import numpy as np
 
-from .._math import UNIT_ROUNDOFF, Floats, Points, Queries, RowCounts
+from .._masks import RowCounts
+from .._math import UNIT_ROUNDOFF, Floats, Points, Queries
 
 
 class Profile(Protocol):

@@ -14,7 +14,7 @@ from .._math import UNIT_ROUNDOFF, Floats, Integers, Points, Queries
 from ._index import Index, Task, sampled
 from ._leaves import Leaves
 from ._near import Branches, Near, Strips
-from ._rough import Sides, doubtful
+from ._rough import Nearer, doubtful
 from ._sets import Found
 from ._single import centred
 from ._totals import Profile, steepest, weighted
@@ -53,10 +53,12 @@ class Tree(Index):
     def order(self, X: Floats, task: Task) -> Integers | None:
         return near_together(X) if task == "sums" else None
 
-    def found(self, queries: Queries, limit: float, sides: Sides | None = None) -> Iterator[Found]:
+    def found(
+        self, queries: Queries, limit: float, nearer: Nearer | None = None
+    ) -> Iterator[Found]:
         X, reach, error = self._reach(queries, limit)
         for query, point, squared in self.near.pairs(X, reach):
-            again = doubtful(squared, error[query], sides or Sides((limit,)))
+            again = doubtful(squared, error[query], limit, rough=nearer is not None)
             squared[again] = self.points.direct(queries, query[again], point[again])
             inside = squared < limit
             yield query[inside], point[inside], squared[inside]

@@ -8,7 +8,8 @@ from typing import Self
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from .._math import UNIT_ROUNDOFF, Floats, Integers, Points, true_entries
+from .._masks import true_entries
+from .._math import UNIT_ROUNDOFF, Floats, Integers, Points
 from .._nearest import nearest
 
 _TINY = np.finfo(np.float64).tiny
