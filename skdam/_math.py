@@ -31,7 +31,8 @@ _COMPACT = 8.0
 _GRID = 16.0
 #: The logarithm of a density that underflows, as a number.
 LOWEST = -float(np.finfo(np.float64).max)
-TILE_ROWS, TILE_COLUMNS = 256, 1024
+#: Rows and columns of a tile; columns, at most, of one of few rows.
+TILE_ROWS, TILE_COLUMNS, _WIDEST = 256, 1024, 2**14
 BLOCK_BYTES = 2**27
 DIRECT_ELEMENTS = 2**17
 
@@ -57,8 +58,9 @@ def row_blocks(n_rows: int, row_bytes: int, most: int = TILE_ROWS) -> Iterator[s
 
 
 def tile_columns(n_rows: int) -> int:
-    """Return how wide a tile is: tall and narrow ones are multiplied faster than wide ones."""
-    return max(1, min(TILE_COLUMNS, TILE_ROWS * TILE_COLUMNS // max(1, n_rows)))
+    """Return how wide a tile is: as many entries stay in the cache, eight by eight."""
+    columns = min(_WIDEST, TILE_ROWS * TILE_COLUMNS // max(1, n_rows))
+    return max(1, columns - columns % 8 or columns)
 
 
 def distinct_rows(X: Floats) -> tuple[Integers, Integers]:

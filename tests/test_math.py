@@ -200,9 +200,10 @@ def test_first_copies_are_first_among_many():
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "columns"), [(0, 1024), (1, 1024), (256, 1024), (512, 512), (2**18, 1), (2**20, 1)]
+    ("n_rows", "columns"),
+    [(0, 2**14), (16, 2**14), (17, 15416), (256, 1024), (300, 872), (2**16, 4), (2**20, 1)],
 )
-def test_tiles_are_tall_and_narrow(n_rows, columns):
+def test_tiles_have_as_many_entries_as_stay_in_the_cache(n_rows, columns):
     assert _math.tile_columns(n_rows) == columns
 
 
