@@ -158,7 +158,8 @@ class Lists:
     def _in_radii(self, X: Floats) -> Floats:
         """Return states from the centre, in radii."""
         points = self.search.points
-        return (X - points.centre) * (points.scale / points.radius_squared**0.5)
+        with np.errstate(over="ignore"):
+            return (X - points.centre) * (points.scale / points.radius_squared**0.5)
 
     def _pays(self, X: Floats, skin: float, sharing: float) -> bool:
         """Return whether looking at lists, each for so many rows, costs little beside a search."""
