@@ -7,6 +7,7 @@ from searches import search_of
 from skdam._active import BACK_ENDS, Lists
 from skdam._active import _cells as cells_module
 from skdam._active import _pca as pca_module
+from skdam._active._leaders import leaders, nearest
 from skdam._active._rough import doubtful
 from skdam._active._single import SingleProduct
 from skdam._active._totals import _depths
@@ -86,3 +87,23 @@ def test_moves_may_end_beyond_the_floats():
     lists = Lists(search_of(np.eye(3), 1e-5), "gemm", 1)
     assert lists._moved(np.full((1, 3), 1e308), np.zeros((1, 3))) == np.inf
     assert np.isnan(lists._moved(np.zeros((1, 3)), lists._last))
+
+
+@pytest.mark.usefixtures("every_flag_raises")
+def test_states_may_be_beyond_the_floats_in_radii_and_along_axes():
+    search, far = search_of(np.eye(9), 1e-5), np.array([[1e305] * 9, [-1e305] * 9])
+    lists = Lists(search, "gemm", 2)
+    assert np.isinf(lists._in_radii(far)).all()
+    assert leaders(np.zeros(2, dtype=int), far, 1.0).tolist() == [0, 1]
+    home = np.zeros(2, dtype=int)
+    assert nearest(home, far, home, far, np.ones(2)).tolist() == [-1, -1]
+    assert search.index("refine")._excess(search.points.lift(far), 1.0) == np.inf
+    pca = search_of(np.random.default_rng(0).normal(size=(90, 9)), 1.0).index("pca")
+    assert sorted(pca.order(far * 1e3, "members")) == [0, 1]
+
+
+@pytest.mark.usefixtures("every_flag_raises")
+def test_rows_may_be_nearer_than_squares_tell():
+    z, home = np.array([[1e-200], [0.0]]), np.zeros(2, dtype=int)
+    assert leaders(home, z, 1.0).tolist() == [0, 0]
+    assert nearest(home, z, home[1:], z[1:], np.ones(1)).tolist() == [0, 0]

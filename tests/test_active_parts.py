@@ -274,6 +274,16 @@ def test_axes_are_tried_on_every_point_while_these_are_few(X, n, n_points, n_que
     assert sizes == {(n_points, n_queries)}
 
 
+def test_members_are_asked_for_in_order_of_the_first_axis():
+    rows = np.random.default_rng(0).normal(size=(200, 9)) * np.array([1.0, 5.0] + [1.0] * 7)
+    pca, X = search_of(rows, 2.0).index("pca"), rows[:30]
+    order = pca.order(X, "members")
+    along = X @ pca.axes[:, 0]
+    assert (np.diff(along[order]) >= 0).all()
+    assert abs(np.corrcoef(along, X[:, 1])[0, 1]) > 0.9
+    assert pca.order(X, "distances") is pca.order(X, "sums") is None
+
+
 @pytest.mark.parametrize("algorithm", ["refine", "cells", "pca"])
 def test_an_excess_is_that_of_single_precision_and_of_how_lengths_of_rests_round(X, algorithm):
     index, Y = search_of(X, 3.0).index(algorithm), X[:50] * np.linspace(0.1, 20.0, 50)[:, None]

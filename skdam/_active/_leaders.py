@@ -60,6 +60,6 @@ def _covered(near: np.ndarray) -> Integers:
 
 def _squared(a: Floats, b: Floats) -> Floats:
     """Return squared distances, as right as a product makes them; NaN where it overflows."""
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         left = np.column_stack([-2.0 * a, np.einsum("ij,ij->i", a, a), np.ones(len(a))])
         return left @ np.column_stack([b, np.ones(len(b)), np.einsum("ij,ij->i", b, b)]).T
