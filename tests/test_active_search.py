@@ -10,10 +10,12 @@ from skdam._active import BACK_ENDS, Search
 from skdam._active import _index as prices
 from skdam._active import _tree as tree_module
 from skdam._active._index import nanoseconds
+from skdam._active._near import Branches, Strips
 from skdam._active._proposer import _RUN, SCAN
 from skdam._active._runs import Runs
 from skdam._active._sets import _stable_order
 from skdam._active._totals import added
+from skdam._active._tree import near_together
 from skdam._math import UNIT_ROUNDOFF, Points
 from skdam.kernels import KERNELS
 
@@ -66,7 +68,7 @@ def test_whole_leaves_cost_nothing_beyond_their_group(tree, monkeypatch):
     calls = recorded(monkeypatch, tree, "_parts")
     cost = tree.cost(np.zeros((1024, 2)), 1e6, "sums")
     assert cost == pytest.approx(1024 / 64 * tree_module._PART)
-    assert [len(call.args[0]) for call in calls] == [64] * 8  # one of two groups is looked at
+    assert [len(call.args[0]) for call in calls] == [64]  # one of sixteen groups is looked at
 
 
 @pytest.mark.parametrize("task", ["distances", "members"])
@@ -112,12 +114,48 @@ def test_listing_from_a_tree_costs_by_row_and_entry(tree):
 @pytest.mark.parametrize("n", [512, 640])
 def test_adding_up_in_a_tree_costs_by_group_and_pair(tree, n, many, group, monkeypatch):
     monkeypatch.setattr(tree_module, "_MANY", many)
+    monkeypatch.setattr(Strips, "row", np.inf)  # listing never pays
     Y, limit = np.zeros((n, 2)), tree.points.radius_squared
     gap, span = tree.leaves.boxes(Y, np.arange(len(tree.leaves.sizes)))
     partly = tree.leaves.sizes[(gap <= limit) & (span >= limit)].sum()
     cost = tree_module._PART / group + partly * tree_module._PAIR
     assert partly
     assert tree.cost(Y, limit, "sums") == pytest.approx(n * cost, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("n", "n_runs", "first"), [(40, 1, 0), (1024, 1, 480), (2500, 3, 385), (99_999, 8, 6218)]
+)
+def test_adding_up_is_priced_by_runs_in_the_middle_of_parts(tree, n, n_runs, first, monkeypatch):
+    X, calls = np.arange(2.0 * n).reshape(n, 2), recorded(monkeypatch, tree, "_parts")
+    monkeypatch.setattr(tree_module, "near_together", lambda X: np.arange(len(X)))
+    tree.cost(X, 1.0, "sums")
+    starts = [int(call.args[0][0, 0]) // 2 for call in calls]
+    assert (len(starts), starts[0]) == (n_runs, first)
+    assert {len(call.args[0]) for call in calls} == {min(n, 64)}
+    np.testing.assert_array_equal(np.diff(starts), -(-n // n_runs))
+
+
+def test_sums_of_few_terms_are_listed_in_a_plane(tree, monkeypatch):
+    X, limit = tree.points.rows[:300], tree.points.radius_squared
+    queries, kernel = tree.points.lift(X), KERNELS["triweight"]
+    listing, adding = tree._listing(X, limit), tree._adding(X, limit, 1)
+    total, _ = tree.totals(queries, kernel, limit)
+    calls = recorded(monkeypatch, tree, "exact_totals")
+    for price, listed in ((adding * (1 - 1e-9), True), (adding, False)):
+        monkeypatch.setattr(Strips, "row", Strips.row + price - tree._listing(X, limit))
+        other, error = tree.totals(queries, kernel, limit)
+        np.testing.assert_allclose(other, total, rtol=1e-13)
+        assert (len(calls), error.any()) == (1, not listed)
+        cost = tree.cost(X[:1], limit, "sums")
+        assert cost <= tree._listing(X[:1], limit)
+    assert listing > 0
+    deeper = search_of(np.append(tree.points.rows, tree.points.rows[:, :1], axis=1), 0.7)
+    monkeypatch.setattr(Branches, "row", 0.0)
+    monkeypatch.setattr(Branches, "entry", 0.0)
+    deep, Y = deeper.index("tree"), deeper.points.rows[:64]
+    assert deep.cost(Y, limit, "sums") == 64 * deep._adding(Y[near_together(Y)], limit, 1)
+    assert deep.totals(deeper.points.lift(Y), kernel, limit)[1].any()
 
 
 def test_the_choice_is_made_for_what_is_asked(X, monkeypatch):
@@ -270,6 +308,7 @@ def test_order_by_query_does_not_depend_on_how_many_there_are():
 
 def test_sums_that_are_right_are_not_added_up_again(tree, monkeypatch):
     search, far = Search(tree.points, tree.weights), np.full((5, 2), 1e3)
+    monkeypatch.setattr(Strips, "row", np.inf)  # listing never pays
     calls = recorded(monkeypatch, search.index("tree"), "exact_totals")
     near = np.zeros((5, 2)) + np.arange(5)[:, None] / 10.0
     assert (search.totals(near, KERNELS["epanechnikov"], "tree") > 0.0).all()

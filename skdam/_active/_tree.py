@@ -27,8 +27,9 @@ LARGEST, SMALLEST, _MANY = 64, 4, 2**17
 _SLACK = 2.0**-40
 #: Roundings, of the mass of whole leaves, that their sum may be off by.
 _ROUNDINGS = 64.0
-#: Runs of queries that a cost is estimated from; nanoseconds that a part and a pair of it cost.
-_SAMPLED, _PART, _PAIR = 8, 1.8e5, 1.5
+#: Rows that a cost is estimated from one run of, and most runs; nanoseconds that a part of a run,
+#: and a pair, cost.
+_RUN, _MOST_RUNS, _PART, _PAIR = 1024, 8, 1.8e5, 1.5
 #: Coordinates beyond are cut off before they are squared.
 _FARTHEST = 1e150
 
@@ -77,6 +78,10 @@ class Tree(Index):
         return _bounded(z), reach, moved * (reach + limit**0.5) + rounding * reach**2
 
     def totals(self, queries: Queries, kernel: Profile, limit: float) -> tuple[Floats, Floats]:
+        if self._in_a_plane:
+            adding = self._adding(queries.rows, limit, n_runs=1)
+            if self._listing(queries.rows, limit) < adding:
+                return super().totals(queries, kernel, limit)
         total, error = np.zeros((2, len(queries)))
         sums = self.leaves.sums
         for rows, near, inside in self._parts(queries.rows, limit, closed=kernel.is_flat):
@@ -105,18 +110,37 @@ class Tree(Index):
             yield self.leaves.point.take(leaves, axis=0).ravel(), squared
 
     def cost(self, X: Floats, limit: float, task: Task) -> float:
-        if task != "sums":
-            sample = self.points.lift(sampled(X))
-            counts = self.near.counts(*self._reach(sample, limit)[:2])
-            return len(X) * (self.near.row + counts.mean() * self.near.entry)
-        order, seen, spent = near_together(X), 0, 0.0
-        for start in range(0, len(X), max(LARGEST, len(X) // _SAMPLED)):
-            run = X[order[start : start + LARGEST]]
+        listing = self._listing(X, limit)
+        if task == "sums":
+            n_runs = min(_MOST_RUNS, -(-len(X) // _RUN))
+            adding = self._adding(X[near_together(X)], limit, n_runs)
+            listing = min(listing, adding) if self._in_a_plane else adding
+        return len(X) * listing
+
+    @property
+    def _in_a_plane(self) -> bool:
+        """Whether listing is so fast that sums of few terms are best listed first."""
+        return isinstance(self.near, Strips)
+
+    def _listing(self, X: Floats, limit: float) -> float:
+        """Return about how many nanoseconds listing costs a row."""
+        counts = self.near.counts(*self._reach(self.points.lift(sampled(X)), limit)[:2])
+        return self.near.row + float(counts.mean()) * self.near.entry
+
+    def _adding(self, X: Floats, limit: float, n_runs: int) -> float:
+        """Return about how many nanoseconds adding up leaves costs a row of X, near ones together.
+
+        That is what some runs of rows cost.
+        """
+        step = max(LARGEST, -(-len(X) // n_runs))
+        seen, spent = 0, 0.0
+        for start in range(max(0, (min(step, len(X)) - LARGEST) // 2), len(X), step):
+            run = X[start : start + LARGEST]
             seen += len(run)
             for rows, near, _ in self._parts(run, limit, closed=True):
                 pairs = (rows.stop - rows.start) * self.leaves.sizes[near].sum()
                 spent += _PART + pairs * _PAIR
-        return len(X) / seen * spent
+        return spent / seen
 
     def _parts(self, X: Floats, limit: float, closed: bool) -> Iterator[Part]:
         """Split queries into groups so small that few leaves are partly within reach of each.
