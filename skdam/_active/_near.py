@@ -50,6 +50,9 @@ class Branches:
     def __init__(self, tree: KDTree) -> None:
         self.tree = tree
 
+    def order(self, X: Floats) -> Integers | None:
+        return None
+
     def counts(self, X: Floats, reach: Floats) -> Integers:
         return np.asarray(self.tree.query_radius(X, reach, count_only=True))
 
@@ -95,6 +98,10 @@ class Strips:
         key = self._keys(strip, x)
         self.place = np.argsort(key)
         self.key, self.y, self.x = key[self.place], y[self.place], x[self.place]
+
+    def order(self, X: Floats) -> Integers | None:
+        y, x = self._axes(X)
+        return np.argsort(self._keys(np.searchsorted(self.low, y), x))
 
     def counts(self, X: Floats, reach: Floats) -> Integers:
         runs = list(self._runs(X, reach))

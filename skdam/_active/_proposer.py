@@ -15,7 +15,7 @@ from ._single import SingleProduct, centred
 #: Pairs that are decided at a time.
 _BATCH = 2**18
 #: Nanoseconds that a pair costs beside the product, and a query whose proposals are looked up.
-SCAN, _RUN = 0.3, 1000.0
+SCAN, _RUN = 0.15, 1000.0
 
 
 class Proposer(Index):

@@ -52,7 +52,7 @@ class Tree(Index):
         self.rows = self.near.rows
 
     def order(self, X: Floats, task: Task) -> Integers | None:
-        return near_together(X) if task == "sums" else None
+        return near_together(X) if task == "sums" else self.near.order(X)
 
     def found(
         self, queries: Queries, limit: float, nearer: Nearer | None = None
@@ -62,7 +62,10 @@ class Tree(Index):
             again = doubtful(squared, error[query], limit, rough=nearer is not None)
             squared[again] = self.points.direct(queries, query[again], point[again])
             inside = squared < limit
-            yield query[inside], point[inside], squared[inside]
+            if inside.all():
+                yield query, point, squared
+            else:
+                yield query[inside], point[inside], squared[inside]
 
     def _reach(self, queries: Queries, limit: float) -> tuple[Floats, Floats, Floats]:
         """Return queries for the tree, how far to look, and the error of squared distances found.
