@@ -29,11 +29,17 @@ class Near(Protocol):
         Nanoseconds that a query and a point that is looked at cost, until it is in an active set.
     rows : int
         Queries that are best answered together.
+    adds : bool
+        Whether they are found so fast that sums of few terms may be listed first.
     """
 
     rows: int
+    adds: bool
     row: float
     entry: float
+
+    def order(self, X: Floats) -> Integers | None:
+        """Return an order in which they are best asked for, if it matters."""
 
     def counts(self, X: Floats, reach: Floats) -> Integers:
         """Return how many points are looked at for each query."""
@@ -45,7 +51,7 @@ class Near(Protocol):
 class Branches:
     """The search of a k-d tree."""
 
-    rows, row, entry = 256, 3e3, 120.0
+    rows, row, entry, adds = 256, 3e3, 120.0, False
 
     def __init__(self, tree: KDTree) -> None:
         self.tree = tree
@@ -86,7 +92,7 @@ class Strips:
         Where it is, across and along.
     """
 
-    rows, row, entry = 1024, 800.0, 50.0
+    rows, row, entry, adds = 1024, 800.0, 50.0, True
 
     def __init__(self, z: Floats) -> None:
         spread = np.subtract(*np.quantile(z, [0.9, 0.1], axis=0))

@@ -60,17 +60,19 @@ class Refine(Proposer):
         if nearer is None:
             return super().sets(queries, limit, nearer, most)
         point, product = self._reachable(queries, limit)
-        counts, members = np.zeros(len(queries), dtype=np.intp), [np.empty(0, dtype=np.intp)]
+        counts, members = np.zeros(len(queries), dtype=np.intp), []
         for rows in row_blocks(len(queries), _PAIR * max(1, len(point)), most=len(queries)):
             below = self._below(queries[rows], limit, point, product)
             for part in slices(len(below), max(1, _LISTED // max(1, len(point)))):
-                some = slice(rows.start + part.start, rows.start + part.stop)
-                counts[some], column = true_columns(below[part])
+                here = slice(rows.start + part.start, rows.start + part.stop)
+                counts[here], column = true_columns(below[part])
                 members.append(point.take(column))
             if counts.sum() > most and len(queries) > 1:
                 return None
         indptr = np.concatenate([[0], np.cumsum(counts)])
-        return ActiveSets.of_members(indptr, np.concatenate(members))
+        return ActiveSets.of_members(
+            indptr, members[0] if len(members) == 1 else np.concatenate(members)
+        )
 
     def _reachable(self, queries: Queries, limit: float) -> tuple[Integers, SingleProduct]:
         """Return the points that may be within reach of any query, and their product.

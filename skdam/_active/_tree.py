@@ -52,7 +52,9 @@ class Tree(Index):
         self.rows = self.near.rows
 
     def order(self, X: Floats, task: Task) -> Integers | None:
-        return near_together(X) if task == "sums" else self.near.order(X)
+        if task == "sums":
+            return near_together(X)
+        return self.near.order(_bounded(centred(self.points.lift(X))[0]))
 
     def found(
         self, queries: Queries, limit: float, nearer: Nearer | None = None
@@ -81,7 +83,7 @@ class Tree(Index):
         return _bounded(z), reach, moved * (reach + limit**0.5) + rounding * reach**2
 
     def totals(self, queries: Queries, kernel: Profile, limit: float) -> tuple[Floats, Floats]:
-        if self._in_a_plane:
+        if self.near.adds:
             adding = self._adding(queries.rows, limit, n_runs=1)
             if self._listing(queries.rows, limit) < adding:
                 return super().totals(queries, kernel, limit)
@@ -117,13 +119,8 @@ class Tree(Index):
         if task == "sums":
             n_runs = min(_MOST_RUNS, -(-len(X) // _RUN))
             adding = self._adding(X[near_together(X)], limit, n_runs)
-            listing = min(listing, adding) if self._in_a_plane else adding
+            listing = min(listing, adding) if self.near.adds else adding
         return len(X) * listing
-
-    @property
-    def _in_a_plane(self) -> bool:
-        """Whether listing is so fast that sums of few terms are best listed first."""
-        return isinstance(self.near, Strips)
 
     def _listing(self, X: Floats, limit: float) -> float:
         """Return about how many nanoseconds listing costs a row."""
