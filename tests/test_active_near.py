@@ -185,21 +185,3 @@ def test_planes_and_lines_have_strips():
         tree = search_of(X, 1.0).index("tree")
         assert isinstance(tree.near, kind)
         assert tree.rows == rows
-
-
-def test_queries_of_a_strip_are_asked_together_and_along_it():
-    rng = np.random.default_rng(0)
-    tree = search_of(rng.normal(size=(900, 2)) + 7.0, 0.3).index("tree")
-    X, strips = rng.normal(size=(200, 2)) + 7.0, tree.near
-    order = tree.order(X, "members")
-    assert tree.order(X, "distances").tolist() == order.tolist()
-    z = (X - tree.points.centre) * tree.points.scale
-    strip = np.searchsorted(strips.low, z[order, strips.across])
-    along = z[order, 1 - strips.across]
-    assert sorted(order) == list(range(200))
-    assert (np.diff(strip) >= 0).all()
-    assert (np.diff(along)[np.diff(strip) == 0] >= 0).all()
-    line = search_of(rng.normal(size=(90, 1)), 0.3).index("tree")
-    assert line.order(np.array([[2.0], [-1e300], [0.5]]), "members").tolist() == [1, 2, 0]
-    cloud = search_of(rng.normal(size=(90, 3)), 0.3).index("tree")
-    assert cloud.order(rng.normal(size=(5, 3)), "members") is None

@@ -36,6 +36,8 @@ def tree():
 
 def test_queries_to_be_added_up_are_put_near_each_other(tree):
     Y = np.random.default_rng(1).permutation(np.repeat([0.0, 9.0], 50))[:, None] + np.zeros(2)
+    assert tree.order(Y, "distances") is None
+    assert tree.order(Y, "members") is None
     order = tree.order(Y, "sums")
     assert sorted(order.tolist()) == list(range(100))
     assert np.count_nonzero(np.diff(Y[order, 0])) == 1

@@ -38,9 +38,6 @@ class Near(Protocol):
     row: float
     entry: float
 
-    def order(self, X: Floats) -> Integers | None:
-        """Return an order in which they are best asked for, if it matters."""
-
     def counts(self, X: Floats, reach: Floats) -> Integers:
         """Return how many points are looked at for each query."""
 
@@ -55,9 +52,6 @@ class Branches:
 
     def __init__(self, tree: KDTree) -> None:
         self.tree = tree
-
-    def order(self, X: Floats) -> Integers | None:
-        return None
 
     def counts(self, X: Floats, reach: Floats) -> Integers:
         return np.asarray(self.tree.query_radius(X, reach, count_only=True))
@@ -104,10 +98,6 @@ class Strips:
         key = self._keys(strip, x)
         self.place = np.argsort(key)
         self.key, self.y, self.x = key[self.place], y[self.place], x[self.place]
-
-    def order(self, X: Floats) -> Integers | None:
-        y, x = self._axes(X)
-        return np.argsort(self._keys(np.searchsorted(self.low, y), x))
 
     def counts(self, X: Floats, reach: Floats) -> Integers:
         runs = list(self._runs(X, reach))

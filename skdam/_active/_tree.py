@@ -52,9 +52,7 @@ class Tree(Index):
         self.rows = self.near.rows
 
     def order(self, X: Floats, task: Task) -> Integers | None:
-        if task == "sums":
-            return near_together(X)
-        return self.near.order(_bounded(centred(self.points.lift(X))[0]))
+        return near_together(X) if task == "sums" else None
 
     def found(
         self, queries: Queries, limit: float, nearer: Nearer | None = None
