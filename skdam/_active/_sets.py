@@ -29,7 +29,7 @@ class ActiveSets:
 
     Query i has the points ``indices[indptr[i]:indptr[i + 1]]``, ascending, at the squared
     distances ``u`` in units of the squared radius, ``0 <= u < reach^2``; where a search was for
-    members only, u is 0.
+    members only, u is rough, or 0.
     """
 
     indptr: Integers
