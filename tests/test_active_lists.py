@@ -120,6 +120,12 @@ def test_lists_that_are_kept_have_new_numbers_and_the_others_go(anchored):
     assert (len(anchored), len(anchored.pool)) == (0, 0)
 
 
+def test_the_last_list_may_be_empty():
+    some = Anchored(1)
+    some.add(np.zeros((2, 1)), np.zeros(2, dtype=int), 0.5, np.array([0, 1, 1]), np.array([3]))
+    assert contents(some, [1, 0]) == [[], [3]]
+
+
 def test_rows_are_put_in_order_of_the_first_points_of_their_lists(anchored):
     anchored.add(np.zeros((1, 2)), np.array([0]), 0.5, np.array([0, 1]), np.array([1]))
     assert anchored.order(np.array([0, 3, 2, 1, 3, 2])).tolist() == [3, 2, 5, 1, 4, 0]
@@ -163,6 +169,14 @@ def test_moves_are_in_radii_and_rounded_up(X):
     moved, exact = lists._moved(X[:4] + step, X[:4]), np.array([0.1, 0.2, 1.0, 3.0])
     assert ((exact * (1 - 1e-12) <= moved) & (moved <= exact * (1 + 1e-10))).all()
     assert np.isnan(lists._moved(X[:4], lists._last)).all()
+
+
+def test_states_are_measured_from_the_centre_in_radii(X):
+    lists = Lists(search_of(X + 5.0, 3.0), "gemm", 4)
+    centre = lists.search.points.centre
+    assert (np.abs(centre - 5.0) < 1.0).all()
+    z = lists._in_radii(X[:4] + 5.0)
+    np.testing.assert_allclose(z, (X[:4] + 5.0 - centre) / 3.0, rtol=1e-12)
 
 
 def test_a_skin_lasts_four_steps_within_bounds(X):
@@ -211,7 +225,7 @@ def test_rows_near_another_share_its_list_and_later_ones_join(lists, X, monkeypa
     rows = np.arange(60)
     asked(lists, rows, state)
     state += 0.01 * np.random.default_rng(0).normal(size=state.shape)
-    asked(lists, rows[:55], state[:55])
+    asked(lists, rows[5:], state[5:])
     assert len(lists._lists) == 6
     calls = recorded(monkeypatch, lists.search, "sets")
     asked(lists, rows, state)  # five have no list, and join one
@@ -257,6 +271,16 @@ def test_no_lists_are_made_while_the_room_is_half_full(lists, X, monkeypatch):
     assert lists._listed(rows, X[:30]).all()
 
 
+def test_lists_that_last_take_room_from_new_ones(lists, X, monkeypatch):
+    listing(lists, X[:10])
+    most = 2 * len(lists._lists.pool)
+    monkeypatch.setattr(Search, "most", most)
+    asked(lists, np.arange(60), X[:60])
+    asked(lists, np.arange(60), X[:60])
+    assert 10 < len(lists._lists) < 60
+    assert len(lists._lists.pool) <= most
+
+
 def test_lists_are_made_as_long_as_there_is_room(X, lists, monkeypatch):
     listing(lists, X[:60])
     n_entries = lists._lists.length.sum()
@@ -282,7 +306,12 @@ def test_looking_at_a_list_is_compared_with_a_search(X, monkeypatch):
             assert lists._pays(Y, 0.1, sharing)
             lists._searching = looking / 0.6 * (1 - 1e-9)
             assert not lists._pays(Y, 0.1, sharing)
+    many, lists = search.points.rows[:300], Lists(search, "gemm", 60)
+    length = (squares(many[::128], search.points.rows) < 2.2**2).sum() / 3  # of some of them
+    lists._searching = (length * 50.0 + 5000.0) / 0.6 * (1 + 1e-9)
+    assert lists._pays(many, 0.1, 1.0)
     lists._pays_to = 0.1
+    lists._searching = 0.0
     assert lists._pays(Y, 0.1, 1.0)
     assert not lists._pays(Y, np.nextafter(0.1, 1.0), 1.0)
 

@@ -111,7 +111,7 @@ def test_listing_from_a_tree_costs_by_row_and_entry(tree):
 
 
 @pytest.mark.parametrize(("many", "group"), [(np.inf, 64), (0, 4)])
-@pytest.mark.parametrize("n", [512, 640])
+@pytest.mark.parametrize("n", [512, 640, 3000])
 def test_adding_up_in_a_tree_costs_by_group_and_pair(tree, n, many, group, monkeypatch):
     monkeypatch.setattr(tree_module, "_MANY", many)
     monkeypatch.setattr(Strips, "row", np.inf)  # listing never pays
