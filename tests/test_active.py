@@ -173,17 +173,6 @@ def test_the_same_points_at_another_radius(algorithm, ratio):
     assert member_lists(search.sets(memories, algorithm), 40) == expected
 
 
-def test_where_keeps_some_entries_of_each_set():
-    sets = ActiveSets(np.array([0, 2, 2, 3]), np.array([4, 7, 7]), np.array([0.1, 0.2, 0.3]))
-    rest = sets.where(np.array([True, False, True]))
-    assert rest.indptr.tolist() == [0, 1, 1, 2]
-    assert rest.indices.tolist() == [4, 7]
-    assert rest.u.tolist() == [0.1, 0.3]
-    assert rest.covered.tolist() == [True, False, True]
-    assert rest.query.tolist() == [0, 2]
-    assert rest.sums(rest.u).tolist() == [0.1, 0.0, 0.3]
-
-
 def large_case(name):
     """Return memories, queries and a bandwidth: many blocks, leaves and cells."""
     rng = np.random.default_rng(0)

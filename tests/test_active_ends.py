@@ -31,7 +31,7 @@ def test_points_are_told_apart_where_sums_of_two_squared_lengths_overflow(algori
 @pytest.mark.usefixtures("every_flag_raises")
 def test_distances_to_centres_may_end_beyond_the_floats():
     z = np.array([[1e200], [-1e200], [0.0]])
-    squared = cells_module._squared(z, z[:1])
+    squared = cells_module.squared_distances(z, z[:1])
     assert np.isnan(squared[0, 0])
     assert squared[1:].tolist() == [[np.inf], [np.inf]]
 

@@ -68,7 +68,7 @@ class Cells(Proposer):
         reach = (np.sqrt(limit) + self.radius) * (1.0 + _SLACK)
         size = np.sqrt(squares)[:, None] + np.linalg.norm(self.centres, axis=1)
         with np.errstate(over="ignore", invalid="ignore"):
-            distance = np.sqrt(np.maximum(_squared(z, self.centres), 0.0))
+            distance = np.sqrt(np.maximum(squared_distances(z, self.centres), 0.0))
             return ~(distance > reach + _SLACK * size)
 
     def bounded(self, queries: Queries, lifted: np.ndarray, limit: float) -> Iterator[Found]:
@@ -111,12 +111,12 @@ def _k_means(z: Floats, n_cells: int) -> Floats:
 def _nearest(z: Floats, centres: Floats) -> Integers:
     """Return which centre each point is nearest to."""
     blocks = slices(len(z), _BLOCK)
-    return np.concatenate([_squared(z[rows], centres).argmin(axis=1) for rows in blocks])
+    return np.concatenate([squared_distances(z[rows], centres).argmin(axis=1) for rows in blocks])
 
 
-def _squared(z: Floats, centres: Floats) -> Floats:
-    """Return squared distances by a product."""
-    with np.errstate(over="ignore", invalid="ignore"):
+def squared_distances(z: Floats, centres: Floats) -> Floats:
+    """Return squared distances, as right as a product makes them; NaN where it overflows."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         cross = z @ centres.T
         squares = np.einsum("ij,ij->i", z, z)[:, None]
         return squares - 2.0 * cross + np.einsum("ij,ij->i", centres, centres)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._math import Floats, Integers
+from ._cells import squared_distances
 
 
 def nearest(
@@ -19,7 +20,7 @@ def nearest(
     for one, rows in _by_home(home):
         if one in at_home:
             some = at_home[one]
-            depth = width[some] ** 2 - _squared(z[rows], anchors[some])
+            depth = width[some] ** 2 - squared_distances(z[rows], anchors[some])
             best = np.where(depth >= 0, depth, -1.0).argmax(axis=1)
             inside = depth[np.arange(len(rows)), best] >= 0
             found[rows[inside]] = some[best[inside]]
@@ -30,7 +31,7 @@ def leaders(home: Integers, z: Floats, width: float) -> Integers:
     """Return for each row one within `width` of it that leads it, maybe itself."""
     lead = np.arange(len(z))
     for _, rows in _by_home(home):
-        near = _squared(z[rows], z[rows]) <= width**2
+        near = squared_distances(z[rows], z[rows]) <= width**2
         count = near.sum(axis=1)
         some = np.flatnonzero(count > 1)
         some = some[np.argsort(-count[some], kind="stable")]  # those with most around come first
@@ -56,10 +57,3 @@ def _covered(near: np.ndarray) -> Integers:
             lead[led] = i
             free ^= led
     return lead
-
-
-def _squared(a: Floats, b: Floats) -> Floats:
-    """Return squared distances, as right as a product makes them; NaN where it overflows."""
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        left = np.column_stack([-2.0 * a, np.einsum("ij,ij->i", a, a), np.ones(len(a))])
-        return left @ np.column_stack([b, np.ones(len(b)), np.einsum("ij,ij->i", b, b)]).T

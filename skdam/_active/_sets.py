@@ -83,11 +83,6 @@ class ActiveSets:
         shape = (len(self.indptr) - 1, n_points)
         return csr_array((ones, self.indices, self.indptr), shape=shape)
 
-    def where(self, keep: np.ndarray) -> Self:
-        """Keep some of the entries."""
-        indptr = np.concatenate([[0], np.cumsum(keep)])[self.indptr]
-        return type(self)(indptr, self.indices[keep], self.u[keep])
-
     def sums(self, values: Floats) -> Floats:
         """Add up one value per entry over each query's set."""
         return segment_sums(values, self.indptr)
